@@ -1,0 +1,1 @@
+//! The activation client: discovery, connection, verification, state file and events.

@@ -1,0 +1,1 @@
+//! The activation host: engine, store, server, publisher and events.

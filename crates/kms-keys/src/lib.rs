@@ -1,0 +1,1 @@
+//! Product keys, key groups, and the catalogue of products and host keys.

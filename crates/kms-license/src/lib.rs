@@ -1,0 +1,1 @@
+//! The licensing state of a product and its timers, as an engine without I/O.

@@ -1,0 +1,1 @@
+//! Test support: simulated clocks, a DNS server, strategies and oracles.

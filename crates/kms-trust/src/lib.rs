@@ -1,0 +1,1 @@
+//! Certificates of activation hosts: issuing, signing answers and verifying them.
