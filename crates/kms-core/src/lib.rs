@@ -22,4 +22,4 @@ pub use interval::{ActivationInterval, IntervalError, RenewalInterval, ValidityI
 pub use license_status::{LicenseStatus, UnknownLicenseStatus};
 pub use machine_name::{MachineName, MachineNameError};
 pub use status_code::{StatusCode, StatusInfo};
-pub use time::{Now, Tick, Timestamp};
+pub use time::{Clock, EventTime, Now, Tick, Timestamp};

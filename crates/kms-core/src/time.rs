@@ -89,10 +89,29 @@ impl Timestamp {
         Duration::from_millis(self.0.abs_diff(other.0))
     }
 
+    /// In the form of the documented events, as `2006/1/14 2:30`, in UTC.
+    #[must_use]
+    pub const fn event_form(self) -> EventTime {
+        EventTime(self)
+    }
+
     /// The calendar date; `None` for a moment beyond the years that [`chrono`] has.
     #[must_use]
     pub const fn to_date_time(self) -> Option<DateTime<Utc>> {
         DateTime::from_timestamp_millis(self.0)
+    }
+}
+
+/// A [`Timestamp`] that prints in the form of the documented events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventTime(Timestamp);
+
+impl fmt::Display for EventTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.to_date_time() {
+            Some(date_time) => write!(f, "{}", date_time.format("%Y/%-m/%-d %-H:%M")),
+            None => write!(f, "{}", self.0),
+        }
     }
 }
 
@@ -145,6 +164,12 @@ impl Now {
     }
 }
 
+/// Where a service gets the present from. Engines never hold one: they are told.
+pub trait Clock {
+    /// The present.
+    fn now(&self) -> Now;
+}
+
 const fn millis(duration: Duration) -> u64 {
     // The guard makes the cast exact; `try_from` is not const.
     let millis = duration.as_millis();
@@ -186,6 +211,14 @@ mod tests {
             Timestamp::from_millis(i64::MAX).to_string(),
             "9223372036854775807 ms"
         );
+    }
+
+    #[test]
+    fn events_show_the_time_as_documented() {
+        let text = Timestamp::from_millis(1_137_205_800_000)
+            .event_form()
+            .to_string();
+        assert_eq!(text, "2006/1/14 2:30");
     }
 
     #[test]
