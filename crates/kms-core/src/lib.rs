@@ -12,6 +12,7 @@ mod license_status;
 mod machine_name;
 mod status_code;
 mod status_table;
+mod threshold;
 mod time;
 
 pub use answer::{AnswerTerms, KeyId, VerifiedTerms};
@@ -22,4 +23,5 @@ pub use interval::{ActivationInterval, IntervalError, RenewalInterval, ValidityI
 pub use license_status::{LicenseStatus, UnknownLicenseStatus};
 pub use machine_name::{MachineName, MachineNameError};
 pub use status_code::{StatusCode, StatusInfo};
+pub use threshold::{Threshold, ThresholdError};
 pub use time::{Clock, EventTime, Now, Tick, Timestamp};

@@ -1,0 +1,61 @@
+use core::fmt;
+
+/// An activation threshold: the count at which a product is activated, from 1 to 1,000,000 machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Threshold(u32);
+
+/// A number that no activation threshold may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an activation threshold of {0} machines: allowed are 1 to 1000000")]
+pub struct ThresholdError(u32);
+
+impl Threshold {
+    /// The lowest.
+    pub const MIN: Self = Self(1);
+    /// The highest: what a request can ask for (PROTOCOL section 3).
+    pub const MAX: Self = Self(1_000_000);
+
+    /// The threshold at this many machines.
+    ///
+    /// # Errors
+    /// When it is outside [`MIN`](Self::MIN) to [`MAX`](Self::MAX).
+    pub const fn new(machines: u32) -> Result<Self, ThresholdError> {
+        if machines < Self::MIN.0 || machines > Self::MAX.0 {
+            Err(ThresholdError(machines))
+        } else {
+            Ok(Self(machines))
+        }
+    }
+
+    /// The number of machines.
+    #[must_use]
+    pub const fn machines(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn thresholds_are_held_to_what_a_request_can_ask_for() {
+        for machines in [1, 5, 25, 1_000_000] {
+            assert_eq!(Threshold::new(machines).unwrap().machines(), machines);
+        }
+        for machines in [0, 1_000_001, u32::MAX] {
+            assert_eq!(Threshold::new(machines), Err(ThresholdError(machines)));
+        }
+        assert_eq!(
+            Threshold::new(0).unwrap_err().to_string(),
+            "an activation threshold of 0 machines: allowed are 1 to 1000000"
+        );
+    }
+}
