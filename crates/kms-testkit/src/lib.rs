@@ -1,1 +1,6 @@
-//! Test support: simulated clocks, a DNS server, strategies and oracles.
+#![doc = include_str!("../README.md")]
+
+pub mod clock;
+pub mod dns;
+pub mod net;
+pub mod process;
