@@ -84,11 +84,11 @@ impl DnsServer {
     }
 
     /// The records of one type that `name` has now, asked for over the network as a resolver
-    /// would: see [`query`].
+    /// would: see [`query()`].
     ///
     /// # Errors
     ///
-    /// As [`query`].
+    /// As [`query()`].
     pub async fn records(
         &self,
         name: &str,
@@ -153,7 +153,7 @@ fn zone_handler(
     let below =
         |label: &str| -> Result<Name, DnsError> { origin.prepend_label(label).map_err(too_long) };
     let server = below("ns")?;
-    // Serial 1, and the times that RFC 1912 section 2.2 finds fit for a small zone.
+    // No secondary reads the times but the last: how long to cache that a name has no record.
     let soa = SOA::new(
         server.clone(),
         below("hostmaster")?,
