@@ -1,0 +1,342 @@
+use super::RequiredCount;
+use kms_core::{
+    ActivationId, ApplicationId, ByteOrder, Cmid, CountedId, Decode, DecodeError, Encode,
+    LicenseStatus, MachineName, Reader, StatusCode, Timestamp, Writer,
+};
+use uuid::Uuid;
+
+/// The message of RequestActivation: 129 bytes and the machine name.
+///
+/// | offset | size | field |
+/// | --- | --- | --- |
+/// | 0 | 2 | major version, 1 |
+/// | 2 | 2 | minor version |
+/// | 4 | 4 | flags: bit 0 the client is a virtual machine, the others zero |
+/// | 8 | 4 | licence status, 0 to 6 |
+/// | 12 | 4 | minutes until that state expires, 0 if it does not |
+/// | 16 | 16 | application id |
+/// | 32 | 16 | activation id |
+/// | 48 | 16 | counted id |
+/// | 64 | 16 | CMID, not nil |
+/// | 80 | 16 | previous CMID, nil if none |
+/// | 96 | 4 | N, 1 to 1,000,000 |
+/// | 100 | 4 | reserved, zero |
+/// | 104 | 8 | request time, milliseconds since the Unix epoch |
+/// | 112 | 16 | nonce |
+/// | 128 | 1 | length of the machine name, 1 to 63 |
+/// | 129 | 1 to 63 | machine name, UTF-8 without control characters |
+///
+/// Integers are little-endian, ids are in network order. Any minor version is read; in one above 0,
+/// bytes behind the name are passed over. Any number is a request time.
+///
+/// The answer is bound to the hash of the message's bytes, so keep them as they came: a value that
+/// is read and written again may differ from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the fields are those of major version 1 of the wire"
+)]
+pub struct ActivationRequest {
+    /// The minor version: 0 in what we send.
+    pub minor_version: u16,
+    /// Whether the client runs in a virtual machine.
+    pub virtual_machine: bool,
+    /// The state of the product's licence.
+    pub license_status: LicenseStatus,
+    /// Minutes until that state expires; 0 if it does not.
+    pub minutes_remaining: u32,
+    /// Which application the product belongs to.
+    pub application_id: ApplicationId,
+    /// Which edition of the product asks.
+    pub activation_id: ActivationId,
+    /// Which family it is counted in.
+    pub counted_id: CountedId,
+    /// The machine that asks.
+    pub cmid: Cmid,
+    /// The id that it had before, if it was given a new one.
+    pub previous_cmid: Option<Cmid>,
+    /// How many machines the product needs.
+    pub required_count: RequiredCount,
+    /// The client's clock.
+    pub request_time: Timestamp,
+    /// Fresh random bytes.
+    pub nonce: [u8; 16],
+    /// The client's name.
+    pub machine_name: MachineName,
+}
+
+impl ActivationRequest {
+    /// The size before the machine name, in bytes.
+    pub const FIXED_LEN: usize = 129;
+    /// The major version that is written and accepted.
+    pub const MAJOR_VERSION: u16 = 1;
+    /// The minor version that belongs in a request of ours.
+    pub const MINOR_VERSION: u16 = 0;
+    /// What a host answers when [`decode_all`](Decode::decode_all) fails, whatever the reason:
+    /// 0x8007000D.
+    pub const MALFORMED: StatusCode = StatusCode::INVALID_DATA;
+
+    const VIRTUAL_MACHINE: u32 = 1;
+}
+
+impl Encode for ActivationRequest {
+    fn encoded_len(&self) -> usize {
+        Self::FIXED_LEN + self.machine_name.as_bytes().len()
+    }
+
+    fn encode(&self, out: &mut Writer<'_>) {
+        let order = ByteOrder::Little;
+        out.u16(Self::MAJOR_VERSION, order);
+        out.u16(self.minor_version, order);
+        out.u32(
+            if self.virtual_machine {
+                Self::VIRTUAL_MACHINE
+            } else {
+                0
+            },
+            order,
+        );
+        out.u32(self.license_status.number(), order);
+        out.u32(self.minutes_remaining, order);
+        out.uuid(self.application_id.as_uuid());
+        out.uuid(self.activation_id.as_uuid());
+        out.uuid(self.counted_id.as_uuid());
+        out.uuid(self.cmid.as_uuid());
+        out.uuid(self.previous_cmid.map_or(Uuid::nil(), |id| id.as_uuid()));
+        out.u32(self.required_count.value(), order);
+        out.u32(0, order);
+        out.i64(self.request_time.as_millis(), order);
+        out.bytes(&self.nonce);
+        let name = self.machine_name.as_bytes();
+        out.u8(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        out.bytes(name);
+    }
+}
+
+impl<'a> Decode<'a> for ActivationRequest {
+    const NAME: &'static str = "RequestActivation request";
+
+    fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let order = ByteOrder::Little;
+        reader.set_context(Self::NAME);
+        let start = reader.offset();
+        let major = reader.u16(order, "major version")?;
+        if major != Self::MAJOR_VERSION {
+            return Err(reader.value_error("major version", start, major.into(), "1"));
+        }
+        let minor_version = reader.u16(order, "minor version")?;
+        let flags = reader.u32(order, "flags")?;
+        if flags & !Self::VIRTUAL_MACHINE != 0 {
+            return Err(reader.value_error("flags", start + 4, flags.into(), "0 or 1"));
+        }
+        let status = reader.u32(order, "licence status")?;
+        let license_status = LicenseStatus::try_from(status).map_err(|_| {
+            reader.value_error("licence status", start + 8, status.into(), "0 to 6")
+        })?;
+        let minutes_remaining = reader.u32(order, "minutes remaining")?;
+        let application_id = ApplicationId::new(reader.uuid("application id")?);
+        let activation_id = ActivationId::new(reader.uuid("activation id")?);
+        let counted_id = CountedId::new(reader.uuid("counted id")?);
+        let cmid = Cmid::new(reader.uuid("CMID")?)
+            .map_err(|_| reader.rule_error("CMID", start + 64, "must not be nil"))?;
+        let previous_cmid = Cmid::new(reader.uuid("previous CMID")?).ok();
+        let count = reader.u32(order, "required count")?;
+        let required_count = RequiredCount::new(count).map_err(|_| {
+            reader.value_error("required count", start + 96, count.into(), "1 to 1000000")
+        })?;
+        let reserved = reader.u32(order, "reserved")?;
+        if reserved != 0 {
+            return Err(reader.value_error("reserved", start + 100, reserved.into(), "0"));
+        }
+        let request_time = Timestamp::from_millis(reader.i64(order, "request time")?);
+        let nonce = reader.array("nonce")?;
+        let len = reader.u8("machine name length")?;
+        if len == 0 || usize::from(len) > MachineName::MAX_LEN {
+            return Err(reader.value_error(
+                "machine name length",
+                start + 128,
+                len.into(),
+                "1 to 63",
+            ));
+        }
+        let name = reader.bytes(usize::from(len), "machine name")?;
+        let machine_name = MachineName::from_bytes(name).map_err(|_| {
+            reader.rule_error(
+                "machine name",
+                start + Self::FIXED_LEN,
+                "must be UTF-8 without control characters",
+            )
+        })?;
+        if minor_version > Self::MINOR_VERSION {
+            reader.skip(reader.remaining(), "fields of a later minor version")?;
+        }
+        Ok(Self {
+            minor_version,
+            virtual_machine: flags & Self::VIRTUAL_MACHINE != 0,
+            license_status,
+            minutes_remaining,
+            application_id,
+            activation_id,
+            counted_id,
+            cmid,
+            previous_cmid,
+            required_count,
+            request_time,
+            nonce,
+            machine_name,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::{string::ToString, vec::Vec};
+
+    /// PROTOCOL section 6.
+    const VECTOR: &str = concat!(
+        "010000000100000002000000bb9c000011111111222243338444555555555555",
+        "a1a2a3a4b1b24c1c8d1dd1d2d3d4d5d60f0e0d0c0b0a49098807060504030201",
+        "00112233445546778899aabbccddeeff00000000000000000000000000000000",
+        "19000000000000000068e5cf8b010000000102030405060708090a0b0c0d0e0f",
+        "1577732d31372e636f6e746f736f2e6578616d706c65",
+    );
+
+    fn vector() -> Vec<u8> {
+        let digit = |c: u8| u8::try_from(char::from(c).to_digit(16).unwrap()).unwrap();
+        VECTOR
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+            .collect()
+    }
+
+    fn request() -> ActivationRequest {
+        ActivationRequest {
+            minor_version: 0,
+            virtual_machine: true,
+            license_status: LicenseStatus::OobGrace,
+            minutes_remaining: 40_123,
+            application_id: "11111111-2222-4333-8444-555555555555".parse().unwrap(),
+            activation_id: "a1a2a3a4-b1b2-4c1c-8d1d-d1d2d3d4d5d6".parse().unwrap(),
+            counted_id: "0f0e0d0c-0b0a-4909-8807-060504030201".parse().unwrap(),
+            cmid: "00112233-4455-4677-8899-aabbccddeeff".parse().unwrap(),
+            previous_cmid: None,
+            required_count: RequiredCount::new(25).unwrap(),
+            request_time: Timestamp::from_millis(1_700_000_000_000),
+            nonce: core::array::from_fn(|at| u8::try_from(at).unwrap()),
+            machine_name: "ws-17.contoso.example".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_protocols_vector_is_met_both_ways() {
+        assert_eq!(request().to_vec(), vector());
+        assert_eq!(ActivationRequest::decode_all(&vector()), Ok(request()));
+    }
+
+    #[test]
+    fn a_name_of_15_bytes_makes_a_message_of_144() {
+        let machine_name = "workstation-017".parse().unwrap();
+        let request = ActivationRequest {
+            machine_name,
+            ..request()
+        };
+        assert_eq!((request.encoded_len(), request.to_vec().len()), (144, 144));
+    }
+
+    #[test]
+    fn every_truncation_is_an_error_inside_the_bytes() {
+        let bytes = vector();
+        for len in 0..bytes.len() {
+            let error = ActivationRequest::decode_all(&bytes[..len]).unwrap_err();
+            assert!(error.offset() <= len && error.needed().is_some(), "{error}");
+        }
+    }
+
+    #[test]
+    fn each_field_out_of_range_is_malformed_and_named_with_its_offset() {
+        let cases: [(usize, &[u8], &str); 18] = [
+            (0, &[0], "major version"),
+            (0, &[2], "major version"),
+            (1, &[1], "major version"),
+            (4, &[2], "flags"),
+            (4, &[3], "flags"),
+            (7, &[0x80], "flags"),
+            (8, &[7], "licence status"),
+            (8, &[0xff; 4], "licence status"),
+            (64, &[0; 16], "CMID"),
+            (96, &[0], "required count"),
+            (96, &[0x41, 0x42, 0x0f], "required count"),
+            (96, &[0xff; 4], "required count"),
+            (100, &[1], "reserved"),
+            (103, &[0x80], "reserved"),
+            (128, &[0], "machine name length"),
+            (128, &[64], "machine name length"),
+            (129, b"\n", "machine name"),
+            (129, &[0xff], "machine name"),
+        ];
+        for (offset, value, field) in cases {
+            let mut bytes = vector();
+            bytes[offset..offset + value.len()].copy_from_slice(value);
+            let error = ActivationRequest::decode_all(&bytes).unwrap_err();
+            assert_eq!(error.field(), field);
+            assert!(error.offset() <= offset, "{error}");
+        }
+        assert_eq!(
+            ActivationRequest::MALFORMED.to_string(),
+            "0x8007000D HRESULT_FROM_WIN32(ERROR_INVALID_DATA)"
+        );
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_not_malformed() {
+        for millis in [i64::MIN, -1, 0, i64::MAX] {
+            let mut bytes = vector();
+            bytes[104..112].copy_from_slice(&millis.to_le_bytes());
+            let request = ActivationRequest::decode_all(&bytes).unwrap();
+            assert_eq!(request.request_time.as_millis(), millis);
+        }
+    }
+
+    #[test]
+    fn bytes_behind_the_name_are_passed_over_in_later_minor_versions_only() {
+        let mut bytes = vector();
+        bytes.extend([1, 2, 3]);
+        assert_eq!(
+            ActivationRequest::decode_all(&bytes).unwrap_err().field(),
+            "end"
+        );
+        for minor in [1, u16::MAX] {
+            bytes[2..4].copy_from_slice(&minor.to_le_bytes());
+            let expected = ActivationRequest {
+                minor_version: minor,
+                ..request()
+            };
+            assert_eq!(ActivationRequest::decode_all(&bytes), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn limit_name_of_63_bytes_and_one_beyond() {
+        for len in [1_u8, 63, 64] {
+            let mut bytes = vector();
+            bytes.truncate(ActivationRequest::FIXED_LEN);
+            bytes[128] = len;
+            bytes.resize(bytes.len() + usize::from(len), b'x');
+            assert_eq!(ActivationRequest::decode_all(&bytes).is_ok(), len <= 63);
+        }
+    }
+
+    #[test]
+    fn a_previous_cmid_is_kept() {
+        let request = ActivationRequest {
+            previous_cmid: Some("ffffffff-ffff-ffff-ffff-ffffffffffff".parse().unwrap()),
+            ..request()
+        };
+        assert_eq!(
+            ActivationRequest::decode_all(&request.to_vec()),
+            Ok(request)
+        );
+    }
+}
