@@ -13,7 +13,6 @@ use crate::{
     reassembly::{Overflow, Reassembly},
 };
 use alloc::vec::Vec;
-use bytes::{Buf, BytesMut};
 use core::{num::NonZeroU32, ops::Range};
 use kms_core::{ByteOrder, Encode, Reader, StatusCode, Writer};
 
@@ -114,7 +113,7 @@ pub struct Connection {
     minor_version: u8,
     // What cannot be looked at yet: part of a PDU, or whatever follows a call that waits for its
     // reply.
-    input: BytesMut,
+    input: Vec<u8>,
     // The stub of the call that arrives, then the message of the call that waits, then its answer.
     stub: Reassembly,
     assembling: Option<Assembling>,
@@ -173,7 +172,7 @@ impl Connection {
             config,
             state: State::Unbound,
             minor_version: 0,
-            input: BytesMut::new(),
+            input: Vec::new(),
             stub: Reassembly::new(MAX_STUB),
             assembling: None,
             waiting: None,
@@ -320,11 +319,11 @@ impl Connection {
         }
         let mut input = core::mem::take(&mut self.input);
         let used = self.process(&input);
-        input.advance(used.min(input.len()));
-        if self.is_closed() || (input.is_empty() && input.capacity() > RETAINED) {
-            input = BytesMut::new();
+        input.drain(..used.min(input.len()));
+        if !self.is_closed() {
+            input.shrink_to(RETAINED);
+            self.input = input;
         }
-        self.input = input;
     }
 
     /// Handles whole PDUs as long as it can, and returns how many bytes they were.
@@ -509,9 +508,9 @@ impl Connection {
             let violation = Violation::RepresentationChanged(origin.call_id);
             return self.close(violation, origin);
         }
-        let whole = self.assembling.is_none() && header.flags.contains(PfcFlags::LAST);
-        if whole && part.len() <= MAX_STUB {
-            // The usual case: nothing is put together, and only the message is kept.
+        if self.assembling.is_none() && header.flags.contains(PfcFlags::LAST) {
+            // The usual case: nothing is put together, and only the message is kept. One fragment is
+            // never longer than a stub may be.
             if assembling.keep {
                 self.handle_call(origin, assembling.opnum, part, header.order());
             }
@@ -577,7 +576,7 @@ impl Connection {
             State::Closed => return,
         }
         self.state = State::Closed;
-        self.input = BytesMut::new();
+        self.input = Vec::new();
         self.stub = Reassembly::new(MAX_STUB);
         self.assembling = None;
         self.waiting = None;
