@@ -1,20 +1,13 @@
 use super::{Violation, contexts::Contexts};
 use crate::{
-    limits::{
-        MAX_ANSWER, MAX_BUFFERED_INPUT, MAX_FRAGMENT, MAX_PENDING_OUTPUT, MAX_STUB,
-        MIN_FRAGMENT_SIZE, RETAINED,
-    },
-    ndr::{Operation, OperationError, Opnum, Outcome},
-    pdu::{
-        AlterContext, AlterContextResponse, Bind, BindAck, BindNak, CallId, DataRepresentation,
-        DecodeBody, Fault, FaultStatus, Header, HeaderError, Pdu, PduType, PfcFlags, Prefix,
-        Request, Response,
-    },
-    reassembly::{Overflow, Reassembly},
+    limits::{MAX_ANSWER, MAX_BUFFERED_INPUT, MAX_PENDING_OUTPUT, MAX_STUB, RETAINED},
+    ndr::{Opnum, Outcome},
+    pdu::{BindNak, CallId, DataRepresentation, FaultStatus, Header, PfcFlags},
+    reassembly::Reassembly,
 };
 use alloc::vec::Vec;
 use core::{num::NonZeroU32, ops::Range};
-use kms_core::{ByteOrder, Encode, Reader, StatusCode, Writer};
+use kms_core::{Reader, StatusCode};
 
 /// What a host tells its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +23,8 @@ pub struct Config {
 /// A call that was handed out, to be given back with the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Call {
-    serial: u64,
-    id: CallId,
+    pub(super) serial: u64,
+    pub(super) id: CallId,
 }
 
 impl Call {
@@ -108,25 +101,25 @@ pub enum RespondError {
 /// Methods may be called in any order.
 #[derive(Debug)]
 pub struct Connection {
-    config: Config,
-    state: State,
-    minor_version: u8,
+    pub(super) config: Config,
+    pub(super) state: State,
+    pub(super) minor_version: u8,
     // What cannot be looked at yet: part of a PDU, or whatever follows a call that waits for its
     // reply.
-    input: Vec<u8>,
+    pub(super) input: Vec<u8>,
     // The stub of the call that arrives, then the message of the call that waits, then its answer.
-    stub: Reassembly,
-    assembling: Option<Assembling>,
-    waiting: Option<Waiting>,
-    serial: u64,
-    output: Vec<u8>,
+    pub(super) stub: Reassembly,
+    pub(super) assembling: Option<Assembling>,
+    pub(super) waiting: Option<Waiting>,
+    pub(super) serial: u64,
+    pub(super) output: Vec<u8>,
     // How much of the output was fetched: nothing or all of it.
-    fetched: usize,
-    closed: Option<Violation>,
+    pub(super) fetched: usize,
+    pub(super) closed: Option<Violation>,
 }
 
 #[derive(Debug)]
-enum State {
+pub(super) enum State {
     Unbound,
     Bound {
         contexts: Contexts,
@@ -139,29 +132,29 @@ enum State {
 
 /// A call whose last fragment has not come.
 #[derive(Clone, Copy, Debug)]
-struct Assembling {
-    origin: Origin,
-    opnum: Opnum,
-    representation: DataRepresentation,
+pub(super) struct Assembling {
+    pub(super) origin: Origin,
+    pub(super) opnum: Opnum,
+    pub(super) representation: DataRepresentation,
     // False when the call has had its fault, and the rest of it is passed over.
-    keep: bool,
+    pub(super) keep: bool,
 }
 
 /// What an answer repeats of a call.
 #[derive(Clone, Copy, Debug)]
-struct Origin {
-    call_id: CallId,
-    context_id: u16,
+pub(super) struct Origin {
+    pub(super) call_id: CallId,
+    pub(super) context_id: u16,
 }
 
 /// A call that waits for its reply.
 #[derive(Clone, Debug)]
-struct Waiting {
-    call: Call,
-    context_id: u16,
+pub(super) struct Waiting {
+    pub(super) call: Call,
+    pub(super) context_id: u16,
     // Where the message stands in the stub; none for GetHostCertificate.
-    message: Option<Range<usize>>,
-    handed_out: bool,
+    pub(super) message: Option<Range<usize>>,
+    pub(super) handed_out: bool,
 }
 
 impl Connection {
@@ -321,7 +314,9 @@ impl Connection {
         let used = self.process(&input);
         input.drain(..used.min(input.len()));
         if !self.is_closed() {
-            input.shrink_to(RETAINED);
+            if input.is_empty() {
+                input.shrink_to(RETAINED);
+            }
             self.input = input;
         }
     }
@@ -352,218 +347,8 @@ impl Connection {
         used
     }
 
-    /// The rules that a header can break by itself, in the order in which they are answered.
-    fn check(&self, header: &Header) -> Result<(), Violation> {
-        let rules = header.check();
-        if let Err(error @ HeaderError::Version { .. }) = rules {
-            return Err(Violation::Header(error));
-        }
-        match (&self.state, header.pdu_type) {
-            (State::Unbound, PduType::BIND) => {}
-            (State::Unbound, other) => return Err(Violation::NotABind(other)),
-            (
-                State::Bound { .. },
-                PduType::ALTER_CONTEXT | PduType::REQUEST | PduType::CO_CANCEL | PduType::ORPHANED,
-            ) => {}
-            (State::Bound { .. } | State::Closed, other) => {
-                return Err(Violation::Unexpected(other));
-            }
-        }
-        if let Err(error @ HeaderError::Representation(_)) = rules {
-            return Err(Violation::Header(error));
-        }
-        if header.auth_length != 0 {
-            return Err(Violation::Authentication(header.pdu_type));
-        }
-        rules.map_err(Violation::Header)
-    }
-
-    fn handle_pdu(&mut self, header: &Header, body: &mut Reader<'_>) {
-        let done = match header.pdu_type {
-            PduType::BIND => self.handle_bind(header, body),
-            PduType::ALTER_CONTEXT => self.handle_alter_context(header, body),
-            PduType::REQUEST => return self.handle_request(header, body),
-            // co_cancel and orphaned: the call goes on, as it does on Windows.
-            _ => Ok(()),
-        };
-        if let Err(violation) = done {
-            self.close(violation, Origin::of(header));
-        }
-    }
-
-    fn handle_bind(&mut self, header: &Header, body: &mut Reader<'_>) -> Result<(), Violation> {
-        let bind: Bind = read(header, body)?;
-        let group = self.config.association_group.get();
-        if bind.association_group != 0 && bind.association_group != group {
-            return Err(Violation::AssociationGroup(bind.association_group));
-        }
-        let mut contexts = Contexts::default();
-        let results = contexts.negotiate(&bind.contexts)?;
-        let max_fragment = bind
-            .max_transmit_fragment
-            .min(bind.max_receive_fragment)
-            .clamp(MIN_FRAGMENT_SIZE, MAX_FRAGMENT)
-            & !7;
-        let multiplexed = header.flags.contains(PfcFlags::CONC_MPX) && !contexts.is_empty();
-        self.minor_version = header.minor_version;
-        let address = PortText::new(self.config.port);
-        let ack = BindAck {
-            max_transmit_fragment: max_fragment,
-            max_receive_fragment: max_fragment,
-            association_group: group,
-            secondary_address: address.as_bytes(),
-            results,
-        };
-        let mut flags = PfcFlags::WHOLE;
-        if multiplexed {
-            flags = flags | PfcFlags::CONC_MPX;
-        }
-        self.write(header.call_id, flags, ack);
-        self.state = State::Bound {
-            contexts,
-            max_fragment,
-            multiplexed,
-        };
-        Ok(())
-    }
-
-    fn handle_alter_context(
-        &mut self,
-        header: &Header,
-        body: &mut Reader<'_>,
-    ) -> Result<(), Violation> {
-        let AlterContext(alter) = read(header, body)?;
-        let State::Bound {
-            contexts,
-            max_fragment,
-            ..
-        } = &mut self.state
-        else {
-            return Ok(());
-        };
-        let max_fragment = *max_fragment;
-        let results = contexts.negotiate(&alter.contexts)?;
-        let response = AlterContextResponse(BindAck {
-            max_transmit_fragment: max_fragment,
-            max_receive_fragment: max_fragment,
-            association_group: self.config.association_group.get(),
-            secondary_address: &[],
-            results,
-        });
-        self.write(header.call_id, PfcFlags::WHOLE, response);
-        Ok(())
-    }
-
-    fn handle_request(&mut self, header: &Header, body: &mut Reader<'_>) {
-        let request: Request<'_> = match read(header, body) {
-            Ok(request) => request,
-            Err(violation) => return self.close(violation, Origin::of(header)),
-        };
-        let State::Bound {
-            contexts,
-            multiplexed,
-            ..
-        } = &self.state
-        else {
-            return;
-        };
-        let known = contexts.holds(request.context_id);
-        let origin = Origin {
-            call_id: header.call_id,
-            context_id: if known { request.context_id } else { 0 },
-        };
-        let assembling = if header.flags.contains(PfcFlags::FIRST) {
-            if let Some(earlier) = self.assembling {
-                // Without multiplexing there can be but one call, and the fault is about that.
-                let about = if *multiplexed { origin } else { earlier.origin };
-                return self.close(Violation::FragmentOrder(header.call_id), about);
-            }
-            if header.flags.contains(PfcFlags::PENDING_CANCEL) {
-                return self.close(Violation::PendingCancel(header.call_id), Origin::of(header));
-            }
-            if !known {
-                self.write_fault(origin, FaultStatus::UNKNOWN_INTERFACE, true);
-            }
-            Assembling {
-                origin,
-                opnum: request.opnum,
-                representation: header.representation,
-                keep: known,
-            }
-        } else {
-            match self.assembling {
-                Some(earlier) if earlier.origin.call_id == header.call_id => earlier,
-                Some(earlier) if !*multiplexed => {
-                    return self.close(Violation::FragmentOrder(header.call_id), earlier.origin);
-                }
-                _ => return self.close(Violation::FragmentOrder(header.call_id), origin),
-            }
-        };
-        self.handle_fragment(header, assembling, request.stub);
-    }
-
-    fn handle_fragment(&mut self, header: &Header, assembling: Assembling, part: &[u8]) {
-        let origin = assembling.origin;
-        if assembling.representation != header.representation {
-            let violation = Violation::RepresentationChanged(origin.call_id);
-            return self.close(violation, origin);
-        }
-        if self.assembling.is_none() && header.flags.contains(PfcFlags::LAST) {
-            // The usual case: nothing is put together, and only the message is kept. One fragment is
-            // never longer than a stub may be.
-            if assembling.keep {
-                self.handle_call(origin, assembling.opnum, part, header.order());
-            }
-            return;
-        }
-        if let Err(overflow) = self.stub.add(part, assembling.keep) {
-            let violation = match overflow {
-                Overflow::Length => Violation::StubTooLong(origin.call_id),
-                Overflow::Fragments => Violation::TooManyFragments(origin.call_id),
-            };
-            return self.close(violation, origin);
-        }
-        if !header.flags.contains(PfcFlags::LAST) {
-            self.assembling = Some(assembling);
-            return;
-        }
-        self.assembling = None;
-        let stub = core::mem::replace(&mut self.stub, Reassembly::new(MAX_STUB));
-        if assembling.keep {
-            self.handle_call(origin, assembling.opnum, stub.stub(), header.order());
-        }
-    }
-
-    fn handle_call(&mut self, origin: Origin, opnum: Opnum, stub: &[u8], order: ByteOrder) {
-        let message = match Operation::decode(opnum, stub, order) {
-            Ok(Operation::RequestActivation { message }) => {
-                self.stub.clear();
-                let kept = self.stub.buffer();
-                kept.extend_from_slice(message);
-                Some(0..message.len())
-            }
-            Ok(Operation::GetHostCertificate) => None,
-            Err(OperationError::UnknownOpnum(_)) => {
-                return self.write_fault(origin, FaultStatus::OPERATION_RANGE, true);
-            }
-            Err(OperationError::Stub(_)) => {
-                return self.write_fault(origin, FaultStatus::BAD_STUB_DATA, false);
-            }
-        };
-        self.serial += 1;
-        self.waiting = Some(Waiting {
-            call: Call {
-                serial: self.serial,
-                id: origin.call_id,
-            },
-            context_id: origin.context_id,
-            message,
-            handed_out: false,
-        });
-    }
-
     /// Answers a violation, and ends the conversation.
-    fn close(&mut self, violation: Violation, about: Origin) {
+    pub(super) fn close(&mut self, violation: Violation, about: Origin) {
         match self.state {
             State::Unbound => {
                 let reason = violation.reject_reason();
@@ -582,131 +367,14 @@ impl Connection {
         self.waiting = None;
         self.closed = Some(violation);
     }
-
-    fn write_answer(&mut self, origin: Origin, outcome: Outcome<'_>) {
-        let State::Bound { max_fragment, .. } = self.state else {
-            return;
-        };
-        // The message of the call is done with: its place is taken by the answer.
-        self.stub.clear();
-        outcome.encode(&mut Writer::new(self.stub.buffer()), ByteOrder::Little);
-        self.drop_fetched();
-        let mut prefix = self.prefix(origin.call_id, PfcFlags::FIRST);
-        let mut rest = self.stub.stub();
-        // INVARIANT: at least 2048 - 24 bytes of stub in each fragment but the last, and a multiple
-        // of 8 of them, as C706 section 12.6.3.1 wants.
-        let most = usize::from(max_fragment)
-            .saturating_sub(Response::STUB_OFFSET)
-            .max(8);
-        loop {
-            let (part, later) = rest.split_at_checked(most).unwrap_or((rest, &[]));
-            if later.is_empty() {
-                prefix.flags = prefix.flags | PfcFlags::LAST;
-            }
-            let body = Response {
-                alloc_hint: u32::try_from(rest.len()).unwrap_or(u32::MAX),
-                context_id: origin.context_id,
-                cancel_count: 0,
-                stub: part,
-            };
-            Pdu { prefix, body }.encode(&mut Writer::new(&mut self.output));
-            if later.is_empty() {
-                break;
-            }
-            rest = later;
-            prefix.flags = PfcFlags::default();
-        }
-    }
-
-    fn write_fault(&mut self, origin: Origin, status: FaultStatus, did_not_execute: bool) {
-        let mut flags = PfcFlags::WHOLE;
-        if did_not_execute {
-            flags = flags | PfcFlags::DID_NOT_EXECUTE;
-        }
-        let fault = Fault {
-            context_id: origin.context_id,
-            cancel_count: 0,
-            status,
-        };
-        self.write(origin.call_id, flags, fault);
-    }
-
-    fn write<B: crate::pdu::EncodeBody>(&mut self, call_id: CallId, flags: PfcFlags, body: B) {
-        self.drop_fetched();
-        let prefix = self.prefix(call_id, flags);
-        Pdu { prefix, body }.encode(&mut Writer::new(&mut self.output));
-    }
-
-    const fn prefix(&self, call_id: CallId, flags: PfcFlags) -> Prefix {
-        Prefix {
-            minor_version: self.minor_version,
-            flags,
-            order: ByteOrder::Little,
-            call_id,
-        }
-    }
-
-    /// Gives up what was fetched. What was given out is no longer looked at, since that borrowed
-    /// the connection.
-    fn drop_fetched(&mut self) {
-        if self.fetched != 0 {
-            self.output.clear();
-            self.output.shrink_to(RETAINED);
-            self.fetched = 0;
-        }
-    }
 }
 
 impl Origin {
     /// Of a PDU that belongs to no context.
-    const fn of(header: &Header) -> Self {
+    pub(super) const fn of(header: &Header) -> Self {
         Self {
             call_id: header.call_id,
             context_id: 0,
         }
-    }
-}
-
-fn read<'a, B: DecodeBody<'a>>(header: &Header, body: &mut Reader<'a>) -> Result<B, Violation> {
-    body.set_context(B::NAME);
-    B::decode_body(body, header).map_err(Violation::Malformed)
-}
-
-/// A port in decimal digits with a zero behind them.
-struct PortText {
-    bytes: [u8; 6],
-    len: usize,
-}
-
-impl PortText {
-    fn new(port: u16) -> Self {
-        use core::fmt::Write as _;
-
-        let mut text = Self {
-            bytes: [0; 6],
-            len: 0,
-        };
-        // INVARIANT: five digits and the zero fit.
-        if write!(text, "{port}\0").is_err() {
-            text.len = 0;
-        }
-        text
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
-impl core::fmt::Write for PortText {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        let place = self
-            .bytes
-            .get_mut(self.len..)
-            .and_then(|rest| rest.get_mut(..text.len()))
-            .ok_or(core::fmt::Error)?;
-        place.copy_from_slice(text.as_bytes());
-        self.len += text.len();
-        Ok(())
     }
 }

@@ -18,6 +18,8 @@
 
 mod connection;
 mod contexts;
+mod receive;
+mod transmit;
 mod violation;
 
 pub use connection::{Call, Config, Connection, Event, Reply, RespondError};

@@ -1,0 +1,235 @@
+//! What a client's PDUs bring about.
+
+use super::{
+    Violation,
+    connection::{Assembling, Call, Connection, Origin, State, Waiting},
+    contexts::Contexts,
+    transmit::PortText,
+};
+use crate::{
+    limits::{MAX_FRAGMENT, MAX_STUB, MIN_FRAGMENT_SIZE},
+    ndr::{Operation, OperationError, Opnum},
+    pdu::{
+        AlterContext, AlterContextResponse, Bind, BindAck, DecodeBody, FaultStatus, Header,
+        HeaderError, PduType, PfcFlags, Request,
+    },
+    reassembly::{Overflow, Reassembly},
+};
+use kms_core::{ByteOrder, Reader};
+
+impl Connection {
+    /// The rules that a header can break by itself, in the order in which they are answered.
+    pub(super) fn check(&self, header: &Header) -> Result<(), Violation> {
+        let rules = header.check();
+        if let Err(error @ HeaderError::Version { .. }) = rules {
+            return Err(Violation::Header(error));
+        }
+        match (&self.state, header.pdu_type) {
+            (State::Unbound, PduType::BIND) => {}
+            (State::Unbound, other) => return Err(Violation::NotABind(other)),
+            (
+                State::Bound { .. },
+                PduType::ALTER_CONTEXT | PduType::REQUEST | PduType::CO_CANCEL | PduType::ORPHANED,
+            ) => {}
+            (State::Bound { .. } | State::Closed, other) => {
+                return Err(Violation::Unexpected(other));
+            }
+        }
+        if let Err(error @ HeaderError::Representation(_)) = rules {
+            return Err(Violation::Header(error));
+        }
+        if header.auth_length != 0 {
+            return Err(Violation::Authentication(header.pdu_type));
+        }
+        rules.map_err(Violation::Header)
+    }
+
+    pub(super) fn handle_pdu(&mut self, header: &Header, body: &mut Reader<'_>) {
+        let done = match header.pdu_type {
+            PduType::BIND => self.handle_bind(header, body),
+            PduType::ALTER_CONTEXT => self.handle_alter_context(header, body),
+            PduType::REQUEST => return self.handle_request(header, body),
+            // co_cancel and orphaned: the call goes on, as it does on Windows.
+            _ => Ok(()),
+        };
+        if let Err(violation) = done {
+            self.close(violation, Origin::of(header));
+        }
+    }
+
+    fn handle_bind(&mut self, header: &Header, body: &mut Reader<'_>) -> Result<(), Violation> {
+        let bind: Bind = read(header, body)?;
+        let group = self.config.association_group.get();
+        if bind.association_group != 0 && bind.association_group != group {
+            return Err(Violation::AssociationGroup(bind.association_group));
+        }
+        let mut contexts = Contexts::default();
+        let results = contexts.negotiate(&bind.contexts)?;
+        let max_fragment = bind
+            .max_transmit_fragment
+            .min(bind.max_receive_fragment)
+            .clamp(MIN_FRAGMENT_SIZE, MAX_FRAGMENT)
+            & !7;
+        let multiplexed = header.flags.contains(PfcFlags::CONC_MPX) && !contexts.is_empty();
+        self.minor_version = header.minor_version;
+        let address = PortText::new(self.config.port);
+        let ack = BindAck {
+            max_transmit_fragment: max_fragment,
+            max_receive_fragment: max_fragment,
+            association_group: group,
+            secondary_address: address.as_bytes(),
+            results,
+        };
+        let mut flags = PfcFlags::WHOLE;
+        if multiplexed {
+            flags = flags | PfcFlags::CONC_MPX;
+        }
+        self.write(header.call_id, flags, ack);
+        self.state = State::Bound {
+            contexts,
+            max_fragment,
+            multiplexed,
+        };
+        Ok(())
+    }
+
+    fn handle_alter_context(
+        &mut self,
+        header: &Header,
+        body: &mut Reader<'_>,
+    ) -> Result<(), Violation> {
+        let AlterContext(alter) = read(header, body)?;
+        let State::Bound {
+            contexts,
+            max_fragment,
+            ..
+        } = &mut self.state
+        else {
+            return Ok(());
+        };
+        let max_fragment = *max_fragment;
+        let results = contexts.negotiate(&alter.contexts)?;
+        let response = AlterContextResponse(BindAck {
+            max_transmit_fragment: max_fragment,
+            max_receive_fragment: max_fragment,
+            association_group: self.config.association_group.get(),
+            secondary_address: &[],
+            results,
+        });
+        self.write(header.call_id, PfcFlags::WHOLE, response);
+        Ok(())
+    }
+
+    fn handle_request(&mut self, header: &Header, body: &mut Reader<'_>) {
+        let request: Request<'_> = match read(header, body) {
+            Ok(request) => request,
+            Err(violation) => return self.close(violation, Origin::of(header)),
+        };
+        let State::Bound {
+            contexts,
+            multiplexed,
+            ..
+        } = &self.state
+        else {
+            return;
+        };
+        let known = contexts.holds(request.context_id);
+        let origin = Origin {
+            call_id: header.call_id,
+            context_id: if known { request.context_id } else { 0 },
+        };
+        let assembling = if header.flags.contains(PfcFlags::FIRST) {
+            if let Some(earlier) = self.assembling {
+                // Without multiplexing there can be but one call, and the fault is about that.
+                let about = if *multiplexed { origin } else { earlier.origin };
+                return self.close(Violation::FragmentOrder(header.call_id), about);
+            }
+            if header.flags.contains(PfcFlags::PENDING_CANCEL) {
+                return self.close(Violation::PendingCancel(header.call_id), Origin::of(header));
+            }
+            if !known {
+                self.write_fault(origin, FaultStatus::UNKNOWN_INTERFACE, true);
+            }
+            Assembling {
+                origin,
+                opnum: request.opnum,
+                representation: header.representation,
+                keep: known,
+            }
+        } else {
+            match self.assembling {
+                Some(earlier) if earlier.origin.call_id == header.call_id => earlier,
+                Some(earlier) if !*multiplexed => {
+                    return self.close(Violation::FragmentOrder(header.call_id), earlier.origin);
+                }
+                _ => return self.close(Violation::FragmentOrder(header.call_id), origin),
+            }
+        };
+        self.handle_fragment(header, assembling, request.stub);
+    }
+
+    fn handle_fragment(&mut self, header: &Header, assembling: Assembling, part: &[u8]) {
+        let origin = assembling.origin;
+        if assembling.representation != header.representation {
+            let violation = Violation::RepresentationChanged(origin.call_id);
+            return self.close(violation, origin);
+        }
+        if self.assembling.is_none() && header.flags.contains(PfcFlags::LAST) {
+            // The usual case: nothing is put together, and only the message is kept. One fragment is
+            // never longer than a stub may be.
+            if assembling.keep {
+                self.handle_call(origin, assembling.opnum, part, header.order());
+            }
+            return;
+        }
+        if let Err(overflow) = self.stub.add(part, assembling.keep) {
+            let violation = match overflow {
+                Overflow::Length => Violation::StubTooLong(origin.call_id),
+                Overflow::Fragments => Violation::TooManyFragments(origin.call_id),
+            };
+            return self.close(violation, origin);
+        }
+        if !header.flags.contains(PfcFlags::LAST) {
+            self.assembling = Some(assembling);
+            return;
+        }
+        self.assembling = None;
+        let stub = core::mem::replace(&mut self.stub, Reassembly::new(MAX_STUB));
+        if assembling.keep {
+            self.handle_call(origin, assembling.opnum, stub.stub(), header.order());
+        }
+    }
+
+    fn handle_call(&mut self, origin: Origin, opnum: Opnum, stub: &[u8], order: ByteOrder) {
+        let message = match Operation::decode(opnum, stub, order) {
+            Ok(Operation::RequestActivation { message }) => {
+                self.stub.clear();
+                let kept = self.stub.buffer();
+                kept.extend_from_slice(message);
+                Some(0..message.len())
+            }
+            Ok(Operation::GetHostCertificate) => None,
+            Err(OperationError::UnknownOpnum(_)) => {
+                return self.write_fault(origin, FaultStatus::OPERATION_RANGE, true);
+            }
+            Err(OperationError::Stub(_)) => {
+                return self.write_fault(origin, FaultStatus::BAD_STUB_DATA, false);
+            }
+        };
+        self.serial += 1;
+        self.waiting = Some(Waiting {
+            call: Call {
+                serial: self.serial,
+                id: origin.call_id,
+            },
+            context_id: origin.context_id,
+            message,
+            handed_out: false,
+        });
+    }
+}
+
+fn read<'a, B: DecodeBody<'a>>(header: &Header, body: &mut Reader<'a>) -> Result<B, Violation> {
+    body.set_context(B::NAME);
+    B::decode_body(body, header).map_err(Violation::Malformed)
+}
