@@ -1,1 +1,27 @@
-//! The table of client machine ids behind an activation count, as a value.
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod config;
+mod counters;
+mod family;
+mod next_expiry;
+mod recency;
+mod request;
+mod restore;
+mod seeds;
+mod snapshot;
+mod table;
+mod threshold;
+
+pub use config::Config;
+pub use counters::{Counters, CountersError};
+pub use family::Family;
+pub use request::{Change, Recorded, Request};
+pub use restore::RestoreError;
+pub use snapshot::{FamilySnapshot, Record, Snapshot};
+pub use table::CmidTable;
+pub use threshold::{Threshold, ThresholdError};

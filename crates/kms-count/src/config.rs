@@ -1,0 +1,85 @@
+use core::time::Duration;
+
+/// What an administrator may choose about the count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    // INVARIANT: whole milliseconds, at least MIN_RETENTION.
+    retention: Duration,
+    count_virtual_machines: bool,
+}
+
+impl Config {
+    /// How long a machine counts after its last request, unless configured: 30 days.
+    pub const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+    /// The shortest retention, the resolution of [`Tick`](kms_core::Tick): with none at all a count
+    /// could not include the machine that asks.
+    pub const MIN_RETENTION: Duration = Duration::from_millis(1);
+
+    /// How long a machine counts after its last request.
+    #[must_use]
+    pub const fn retention(&self) -> Duration {
+        self.retention
+    }
+
+    /// Whether requests of virtual machines count.
+    #[must_use]
+    pub const fn count_virtual_machines(&self) -> bool {
+        self.count_virtual_machines
+    }
+
+    /// Sets how long a machine counts after its last request. Parts below a millisecond are
+    /// dropped, and less than [`MIN_RETENTION`](Self::MIN_RETENTION) is taken as that.
+    #[must_use]
+    pub fn with_retention(self, retention: Duration) -> Self {
+        let millis = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            retention: Duration::from_millis(millis).max(Self::MIN_RETENTION),
+            ..self
+        }
+    }
+
+    /// Sets whether requests of virtual machines count. Hosts before Windows Server 2008 SP2
+    /// ignored them.
+    #[must_use]
+    pub const fn with_count_virtual_machines(self, count_virtual_machines: bool) -> Self {
+        Self {
+            count_virtual_machines,
+            ..self
+        }
+    }
+}
+
+impl Default for Config {
+    /// 30 days, and virtual machines count.
+    fn default() -> Self {
+        Self {
+            retention: Self::DEFAULT_RETENTION,
+            count_virtual_machines: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_counts_for_30_days_and_so_does_a_virtual_one_unless_configured() {
+        let config = Config::default();
+        assert_eq!(config.retention(), Duration::from_secs(2_592_000));
+        assert!(config.count_virtual_machines());
+        assert!(
+            !config
+                .with_count_virtual_machines(false)
+                .count_virtual_machines()
+        );
+    }
+
+    #[test]
+    fn a_retention_is_whole_milliseconds_and_at_least_one() {
+        let of = |retention| Config::default().with_retention(retention).retention();
+        assert_eq!(of(Duration::ZERO), Duration::from_millis(1));
+        assert_eq!(of(Duration::from_micros(2_999)), Duration::from_millis(2));
+        assert_eq!(of(Duration::MAX), Duration::from_millis(u64::MAX));
+    }
+}
