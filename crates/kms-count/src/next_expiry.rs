@@ -55,3 +55,43 @@ impl NextExpiries {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::cell::Cell;
+    use kms_core::{Entropy, SeededEntropy};
+
+    #[test]
+    fn the_next_expiry_is_exact_and_found_in_a_few_looks_however_many_families_there_are() {
+        for families in [1_usize, 30, 3_000] {
+            let mut entropy = SeededEntropy::new(9);
+            let mut next_expiries = NextExpiries::default();
+            let mut expiries: Vec<Option<Tick>> = Vec::new();
+            for _ in 0..families {
+                next_expiries.add_family();
+                expiries.push(None);
+            }
+            let looks = Cell::new(0_u64);
+            let requests = 6_000;
+            for tick in 0..requests {
+                let family = usize::try_from(entropy.below(families as u64)).unwrap();
+                // Now and then a family loses all it has.
+                let is_emptied = expiries[family].is_some() && entropy.below(10) == 0;
+                expiries[family] = (!is_emptied).then(|| Tick::from_millis(tick));
+                next_expiries.update(family, |family| {
+                    looks.set(looks.get() + 1);
+                    expiries[family]
+                });
+                if tick % 100 == 0 {
+                    let first = (0..families)
+                        .filter_map(|family| Some((expiries[family]?, family)))
+                        .min();
+                    assert_eq!(next_expiries.next(), first);
+                }
+            }
+            let looks = looks.get();
+            assert!(looks <= 4 * requests, "{families} families: {looks}");
+        }
+    }
+}

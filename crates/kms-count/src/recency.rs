@@ -235,3 +235,109 @@ mod work {
         STEPS.get()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kms_core::{Entropy, SeededEntropy, Timestamp};
+    use std::vec::Vec;
+
+    fn record_at(list: &mut RecencyList, seeds: &Seeds, cmid: Cmid, at: u64, capacity: u32) {
+        let record = Record {
+            cmid,
+            last_request: Timestamp::EPOCH,
+        };
+        list.record(record, Tick::from_millis(at), capacity, seeds);
+    }
+
+    fn cmids(count: usize, entropy: &mut SeededEntropy) -> Vec<Cmid> {
+        (0..count).map(|_| Cmid::random(entropy)).collect()
+    }
+
+    /// The most slots that one of 2000 renewals looked at, and the slots that were looked at for
+    /// each of `size` first requests and of 2 * `size` requests to the full list, on average.
+    fn work(size: u32) -> (u64, u64, u64) {
+        let mut entropy = SeededEntropy::new(u64::from(size));
+        let seeds = Seeds::new(&mut entropy);
+        let mut list = RecencyList::new();
+        let machines = cmids(size as usize, &mut entropy);
+
+        let before = work::steps();
+        for (&cmid, at) in machines.iter().zip(1..) {
+            record_at(&mut list, &seeds, cmid, at, size);
+        }
+        let filling = (work::steps() - before) / u64::from(size);
+
+        let mut most = 0;
+        for at in 0..2000 {
+            let which = usize::try_from(entropy.below(size.into())).unwrap();
+            let before = work::steps();
+            record_at(
+                &mut list,
+                &seeds,
+                machines[which],
+                u64::from(size) + at,
+                size,
+            );
+            most = most.max(work::steps() - before);
+        }
+
+        let before = work::steps();
+        for cmid in cmids(2 * size as usize, &mut entropy) {
+            record_at(&mut list, &seeds, cmid, 1 << 32, size);
+        }
+        let dropping = (work::steps() - before) / (2 * u64::from(size));
+        assert_eq!(list.len(), size);
+        (most, filling, dropping)
+    }
+
+    #[test]
+    fn a_request_costs_the_same_whatever_the_size_of_the_list() {
+        for size in [50, 1_000, 60_000] {
+            let (renewal, filling, dropping) = work(size);
+            assert!(
+                renewal <= 12 && filling <= 6 && dropping <= 14,
+                "{size} records: {renewal}, {filling}, {dropping}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_record_is_looked_at_a_few_times_when_all_expire_at_once() {
+        let mut entropy = SeededEntropy::new(1);
+        let seeds = Seeds::new(&mut entropy);
+        for size in [50, 10_000] {
+            let mut list = RecencyList::new();
+            for cmid in cmids(size, &mut entropy) {
+                record_at(&mut list, &seeds, cmid, 7, 1_000_000);
+            }
+            let before = work::steps();
+            assert_eq!(list.expire(Tick::from_millis(7), &seeds), size);
+            let steps = work::steps() - before;
+            assert!(steps <= 10 * size as u64, "{size} records: {steps}");
+        }
+    }
+
+    #[test]
+    fn memory_follows_the_records_and_not_the_capacity() {
+        assert_eq!(size_of::<Slot>(), 40);
+        let mut entropy = SeededEntropy::new(2);
+        let seeds = Seeds::new(&mut entropy);
+        let mut list = RecencyList::new();
+        let held = |list: &RecencyList| (list.slots.0.capacity(), list.index.capacity());
+        assert_eq!(held(&list), (0, 0));
+        let machines = cmids(3, &mut entropy);
+        for &cmid in &machines {
+            record_at(&mut list, &seeds, cmid, 1, 2_000_000);
+        }
+        assert!(held(&list) <= (4, 3), "{:?}", held(&list));
+        // Places are used again, whoever left them.
+        for (cmid, at) in cmids(500, &mut entropy).into_iter().zip(2..) {
+            record_at(&mut list, &seeds, cmid, at, 4);
+            list.expire(Tick::from_millis(at - 1), &seeds);
+        }
+        assert!(list.slots.0.len() <= 4, "{}", list.slots.0.len());
+        list.expire(Tick::from_millis(1 << 40), &seeds);
+        assert_eq!(held(&list), (0, 0));
+    }
+}

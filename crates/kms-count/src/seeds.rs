@@ -30,3 +30,30 @@ impl fmt::Debug for Seeds {
         f.write_str("Seeds(hidden)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kms_core::SeededEntropy;
+    use std::{format, vec::Vec};
+
+    #[test]
+    fn cmids_that_collide_under_one_seed_do_not_under_another() {
+        let mut entropy = SeededEntropy::new(5);
+        let (ours, other) = (Seeds::new(&mut entropy), Seeds::new(&mut entropy));
+        // The low bits choose the bucket and the high ones the tag that is compared first.
+        let collides = |seeds: &Seeds, cmid| seeds.hash(cmid) & 0xff == 0;
+        let chosen: Vec<Cmid> = core::iter::repeat_with(|| Cmid::random(&mut entropy))
+            .filter(|&cmid| collides(&other, cmid))
+            .take(200)
+            .collect();
+        let left = chosen.iter().filter(|&&cmid| collides(&ours, cmid)).count();
+        assert!(left <= 10, "{left} of 200 still collide");
+    }
+
+    #[test]
+    fn the_seeds_are_not_printed() {
+        let seeds = Seeds::new(&mut SeededEntropy::new(6));
+        assert_eq!(format!("{seeds:?}"), "Seeds(hidden)");
+    }
+}
