@@ -89,19 +89,15 @@ impl Family {
             // clock said then, so it is no older than any of them.
             age = age.min(now.wall.saturating_since(record.last_request));
             let expires = now.tick.saturating_add(retention.saturating_sub(age));
-            match family
-                .records
-                .record(*record, expires, family.capacity(), seeds)
-            {
-                (Change::New, None) => {}
-                _ => {
-                    return Err(RestoreError::DuplicateCmid {
-                        counted_id,
-                        index,
-                        cmid: record.cmid,
-                    });
-                }
+            let hash = seeds.hash(record.cmid);
+            if family.records.renew(hash, *record, expires) {
+                return Err(RestoreError::DuplicateCmid {
+                    counted_id,
+                    index,
+                    cmid: record.cmid,
+                });
             }
+            family.records.add(hash, *record, expires, seeds);
         }
         Ok(family)
     }
@@ -128,6 +124,7 @@ impl Family {
     }
 
     /// Takes note of a request: of its product always, of its machine only when that is `admitted`.
+    #[inline]
     pub(crate) fn record(
         &mut self,
         request: &Request,
@@ -145,6 +142,16 @@ impl Family {
             cmid: request.cmid,
             last_request: wall,
         };
-        self.records.record(record, expires, self.capacity(), seeds)
+        let hash = seeds.hash(record.cmid);
+        if self.records.renew(hash, record, expires) {
+            return (Change::Renewed, None);
+        }
+        let dropped = if self.count() >= self.capacity() {
+            self.records.remove_oldest(seeds)
+        } else {
+            None
+        };
+        self.records.add(hash, record, expires, seeds);
+        (Change::New, dropped)
     }
 }

@@ -5,7 +5,7 @@
 //! its time is over or to make room, leaves at the old end. However long the list is, a request
 //! touches the record, its two neighbours and the two ends.
 
-use crate::{Change, Record, seeds::Seeds};
+use crate::{Record, seeds::Seeds};
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use hashbrown::HashTable;
@@ -62,45 +62,40 @@ impl RecencyList {
         core::iter::successors(at(self.oldest), move |slot| at(slot.newer)).map(|slot| slot.record)
     }
 
-    /// Makes `record` the newest, in place of the one that its machine had or else, where `capacity`
-    /// records are there, in place of the oldest, which is returned.
+    /// Makes the record of `record`'s machine the newest, with its new time; false when there is none.
     ///
-    /// `expires` must not be earlier than in any call before.
-    pub(crate) fn record(
-        &mut self,
-        record: Record,
-        expires: Tick,
-        capacity: u32,
-        seeds: &Seeds,
-    ) -> (Change, Option<Cmid>) {
-        let hash = seeds.hash(record.cmid);
+    /// `expires` must not be earlier than that of any record here, and `hash` that of the machine.
+    #[inline]
+    pub(crate) fn renew(&mut self, hash: u64, record: Record, expires: Tick) -> bool {
         let slots = &self.slots;
         let is_same = |&place: &Place| {
             slots
                 .get(place)
                 .is_some_and(|slot| slot.record.cmid == record.cmid)
         };
-        if let Some(&place) = self.index.find(hash, is_same) {
-            self.unlink(place);
-            self.link_newest(place, record, expires);
-            return (Change::Renewed, None);
-        }
-        let dropped = if self.len() >= capacity {
-            self.remove_oldest(seeds)
-        } else {
-            None
+        let Some(&place) = self.index.find(hash, is_same) else {
+            return false;
         };
-        if let Some(place) = self.free_slot(record, expires) {
-            self.link_newest(place, record, expires);
-            let slots = &self.slots;
-            self.index.insert_unique(hash, place, |&place| {
-                // INVARIANT: each place in the index has its slot.
-                slots
-                    .get(place)
-                    .map_or(0, |slot| seeds.hash(slot.record.cmid))
-            });
-        }
-        (Change::New, dropped)
+        self.unlink(place);
+        self.link_newest(place, record, expires);
+        true
+    }
+
+    /// Adds the record of a machine that has none as the newest.
+    ///
+    /// `expires` must not be earlier than that of any record here, and `hash` that of the machine.
+    pub(crate) fn add(&mut self, hash: u64, record: Record, expires: Tick, seeds: &Seeds) {
+        let Some(place) = self.free_slot(record, expires) else {
+            return;
+        };
+        self.link_newest(place, record, expires);
+        let slots = &self.slots;
+        self.index.insert_unique(hash, place, |&place| {
+            // INVARIANT: each place in the index has its slot.
+            slots
+                .get(place)
+                .map_or(0, |slot| seeds.hash(slot.record.cmid))
+        });
     }
 
     /// Removes the records that are gone at `clock`, and says how many they were.
@@ -122,7 +117,7 @@ impl RecencyList {
         expired
     }
 
-    fn remove_oldest(&mut self, seeds: &Seeds) -> Option<Cmid> {
+    pub(crate) fn remove_oldest(&mut self, seeds: &Seeds) -> Option<Cmid> {
         let place = self.oldest?;
         let cmid = self.slots.get(place)?.record.cmid;
         if let Ok(entry) = self.index.find_entry(seeds.hash(cmid), |&other| {
@@ -247,7 +242,13 @@ mod tests {
             cmid,
             last_request: Timestamp::EPOCH,
         };
-        list.record(record, Tick::from_millis(at), capacity, seeds);
+        let (hash, expires) = (seeds.hash(cmid), Tick::from_millis(at));
+        if !list.renew(hash, record, expires) {
+            if list.len() >= capacity {
+                list.remove_oldest(seeds);
+            }
+            list.add(hash, record, expires, seeds);
+        }
     }
 
     fn cmids(count: usize, entropy: &mut SeededEntropy) -> Vec<Cmid> {
@@ -336,7 +337,14 @@ mod tests {
             record_at(&mut list, &seeds, cmid, at, 4);
             list.expire(Tick::from_millis(at - 1), &seeds);
         }
-        assert!(list.slots.0.len() <= 4, "{}", list.slots.0.len());
+        for (cmid, at) in cmids(4, &mut entropy).into_iter().zip(600..) {
+            record_at(&mut list, &seeds, cmid, at, 4);
+        }
+        list.expire(Tick::from_millis(602), &seeds);
+        for cmid in cmids(3, &mut entropy) {
+            record_at(&mut list, &seeds, cmid, 700, 4);
+        }
+        assert_eq!((list.len(), list.slots.0.len()), (4, 4));
         list.expire(Tick::from_millis(1 << 40), &seeds);
         assert_eq!(held(&list), (0, 0));
     }

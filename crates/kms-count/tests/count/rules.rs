@@ -275,6 +275,18 @@ fn the_ends_of_both_clocks_break_nothing() {
     assert_eq!(host.table.poll_timeout(), None);
     assert_eq!(host.table.handle_timeout(host.now), 0);
 
+    // One machine whose time ends just before the end of time, and one whose time would end after.
+    let mut host = Host::default();
+    let before_end =
+        |time| Tick::from_millis(u64::MAX - u64::try_from(Duration::as_millis(&time)).unwrap());
+    host.now.tick = before_end(days(31));
+    host.ask(client(1));
+    host.now.tick = before_end(days(29));
+    host.ask(client(2));
+    host.now.tick = Tick::MAX;
+    assert_eq!(host.table.handle_timeout(host.now), 1);
+    assert_eq!(host.machines(), [2]);
+
     let mut host = Host::new(Config::default().with_retention(Duration::MAX));
     host.ask(client(1));
     host.pass(days(1_000_000));
