@@ -20,13 +20,13 @@ pub(crate) fn nearest<'a>(
     let mut best = None;
     for name in candidates {
         let candidate = name.to_lowercase();
-        if candidate.len() > 2 * MAX_LEN {
+        let distance = if candidate.chars().count().abs_diff(letters.len()) <= enough {
+            distance(&letters, &candidate)
+        } else if candidate.starts_with(&wanted) {
+            enough
+        } else {
             continue;
-        }
-        let mut distance = distance(&letters, &candidate);
-        if candidate.starts_with(&wanted) {
-            distance = distance.min(enough);
-        }
+        };
         if distance <= enough && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, name));
         }

@@ -141,6 +141,7 @@ impl CatalogueProblem {
             Kind::Period { .. } => "write a number and d, h or min, as in \"30 d\"",
             Kind::Interval(_) => "give a period in this range",
             Kind::ProductKey(_) => "copy the key again, or leave it out",
+            Kind::EmptyGroup { .. } => "remove it here, or give it products",
             Kind::NoHostKey => "remove the hosts, or the line host_key = false",
         }
     }
@@ -253,6 +254,13 @@ pub enum CatalogueProblemKind {
     /// A text that is no product key.
     #[error(transparent)]
     ProductKey(ProductKeyError),
+    /// A group among the hosts of a key for all its products, of which it has none.
+    #[error("the group {id} has no products, so it names no hosts")]
+    #[non_exhaustive]
+    EmptyGroup {
+        /// The group.
+        id: String,
+    },
     /// Hosts of a group that has no host key.
     #[error("a group without a host key has no hosts")]
     NoHostKey,

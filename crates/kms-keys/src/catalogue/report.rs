@@ -45,6 +45,11 @@ impl Report {
         }
     }
 
+    /// Whether nothing was wrong so far.
+    pub(super) const fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     fn is_full(&self) -> bool {
         self.problems.len() >= CatalogueError::MAX_PROBLEMS
     }

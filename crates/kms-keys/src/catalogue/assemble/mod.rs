@@ -1,15 +1,15 @@
 //! From the form of a file to a catalogue, or to all that is wrong with it.
 
+mod products;
+
 use super::{
-    Catalogue, CatalogueProblem, CatalogueProblemKind as Kind,
-    form::{CatalogueForm, Field, GroupForm, NamedForm, PolicyForm, ProductForm, SystemForm},
+    Catalogue, CatalogueProblem, CatalogueProblemKind as Kind, folded,
+    form::{CatalogueForm, Field, GroupForm, NamedForm, PolicyForm, SystemForm},
     hierarchy::reach,
     place::{Lines, field_at},
     report::{Names, Report},
 };
-use crate::{
-    Application, Family, GracePeriod, GroupId, HostKey, Policy, Product, ProductKeyText, Threshold,
-};
+use crate::{Application, Family, GracePeriod, GroupId, Policy, Threshold};
 use alloc::{
     borrow::ToOwned,
     collections::BTreeSet,
@@ -17,9 +17,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use kms_core::{
-    ActivationId, ActivationInterval, ApplicationId, CountedId, RenewalInterval, ValidityInterval,
-};
+use kms_core::{ActivationInterval, ApplicationId, CountedId, RenewalInterval, ValidityInterval};
 use toml::Spanned;
 use uuid::Uuid;
 
@@ -64,8 +62,8 @@ struct Assembly {
 enum Host {
     /// A product, by its index into the list.
     Product(usize),
-    /// Another system.
-    System,
+    /// Another system, by its index into the list.
+    System(usize),
 }
 
 /// A group that has an id.
@@ -108,7 +106,7 @@ impl Assembly {
         let reached = self.reached(&groups);
         let systems = self.systems(&form.system);
         let mut products = self.products(&form.product, &groups);
-        let host_keys = self.host_keys(&groups, &reached, &mut products);
+        let host_keys = self.host_keys(&groups, &reached, &systems, &mut products);
         let problems = self.report.into_problems();
         if !problems.is_empty() {
             return Err(problems);
@@ -122,7 +120,7 @@ impl Assembly {
             .into_folded()
             .filter_map(|(name, host)| match host {
                 Host::Product(at) => Some((name, at)),
-                Host::System => None,
+                Host::System(_) => None,
             })
             .collect();
         Ok(Catalogue {
@@ -314,7 +312,7 @@ impl Assembly {
                     .form
                     .includes
                     .iter()
-                    .find(|reference| reference.get_ref() == next.id.as_str());
+                    .find(|reference| folded(reference.get_ref()) == next.id.as_str());
                 let offset = inclusion.map_or(0, |reference| reference.span().start);
                 let mut path = String::new();
                 for group in &circle {
@@ -336,7 +334,7 @@ impl Assembly {
             if let Some(name) = self.report.required(table, field, &entry.get_ref().name)
                 && self.report.is_name(field, name)
             {
-                self.host_name(field, name, Host::System);
+                self.host_name(field, name, Host::System(systems.len()));
                 systems.push(name.get_ref().clone());
             }
         }
@@ -347,175 +345,6 @@ impl Assembly {
         let offset = name.span().start;
         self.hosts
             .insert(&mut self.report, offset, field, name.get_ref(), host)
-    }
-
-    fn products(&mut self, form: &[Spanned<ProductForm>], groups: &[Group<'_>]) -> Vec<Product> {
-        let mut products = Vec::new();
-        let mut ids = Names::new("id");
-        let mut keys = Names::new("client setup key");
-        for entry in form {
-            let (table, form) = (entry.span().start, entry.get_ref());
-            let host = Host::Product(products.len());
-
-            let field = "product.name";
-            let given = self.report.required(table, field, &form.name);
-            let name = given.map_or("", |name| name.get_ref());
-            let id = self.report.id("product.id", &form.id, "product", name);
-            if let Some(given) = given
-                && self.report.is_name(field, given)
-                && self.host_name(field, given, host)
-            {
-                let offset = form
-                    .id
-                    .as_ref()
-                    .map_or_else(|| given.span().start, |id| id.span().start);
-                ids.insert(&mut self.report, offset, "product.id", &id.to_string(), ());
-            }
-            for alias in &form.aliases {
-                let field = "product.aliases";
-                if self.report.is_name(field, alias) {
-                    self.host_name(field, alias, host);
-                }
-            }
-            let client_setup_key = self.client_setup_key(&form.client_setup_key, &mut keys);
-            let own = self.terms(
-                "product",
-                &form.application,
-                &form.family,
-                &form.threshold,
-                &form.policy,
-            );
-            let group = self
-                .report
-                .required(table, "product.group", &form.group)
-                .and_then(|id| self.groups.refer(&mut self.report, "product.group", id))
-                .and_then(|&index| groups.get(index));
-            let Some(group) = group else {
-                continue;
-            };
-
-            let terms = &group.terms;
-            let report = &mut self.report;
-            let mut wanted = |field, there: bool| {
-                if !there {
-                    report.add(table, field, Kind::Missing);
-                }
-            };
-            let application_id = own.application_id.or(terms.application_id);
-            wanted("product.application", application_id.is_some());
-            let counted_id = own.counted_id.or(terms.counted_id);
-            wanted("product.family", counted_id.is_some());
-            let threshold = own.threshold.or(terms.threshold);
-            wanted("product.threshold", threshold.is_some());
-            let (Some(application_id), Some(counted_id), Some(threshold)) =
-                (application_id, counted_id, threshold)
-            else {
-                continue;
-            };
-            products.push(Product {
-                name: name.to_owned(),
-                aliases: form
-                    .aliases
-                    .iter()
-                    .map(|alias| alias.get_ref().clone())
-                    .collect(),
-                group: group.id.clone(),
-                application_id,
-                activation_id: ActivationId::new(id),
-                counted_id,
-                threshold,
-                policy: own.policy.or(terms.policy).unwrap_or_default(),
-                client_setup_key,
-                may_host: BTreeSet::new(),
-            });
-        }
-        products
-    }
-
-    fn client_setup_key(
-        &mut self,
-        value: &Field<String>,
-        keys: &mut Names<()>,
-    ) -> Option<ProductKeyText> {
-        let field = "product.client_setup_key";
-        let value = value.as_ref()?;
-        let offset = value.span().start;
-        match value.get_ref().parse::<ProductKeyText>() {
-            Ok(key) => {
-                keys.insert(&mut self.report, offset, field, &key.to_string(), ());
-                Some(key)
-            }
-            Err(error) => {
-                self.report.add(offset, field, Kind::ProductKey(error));
-                None
-            }
-        }
-    }
-
-    /// The host keys; each product is told which of them name it as a host.
-    fn host_keys(
-        &mut self,
-        groups: &[Group<'_>],
-        reached: &[BTreeSet<usize>],
-        products: &mut [Product],
-    ) -> Vec<HostKey> {
-        let mut host_keys = Vec::new();
-        for (index, group) in groups.iter().enumerate() {
-            if group.form.host_key == Some(false) {
-                if let Some(host) = group.form.hosts.first() {
-                    let offset = host.span().start;
-                    self.report.add(offset, "group.hosts", Kind::NoHostKey);
-                }
-                continue;
-            }
-            let mut hosts = Vec::new();
-            for reference in &group.form.hosts {
-                self.resolve_host(reference, groups, products, &mut hosts);
-            }
-            for product in products.iter_mut() {
-                if hosts.contains(&product.name) {
-                    product.may_host.insert(group.id.clone());
-                }
-            }
-            let reached = reached.get(index).into_iter().flatten();
-            host_keys.push(HostKey {
-                id: group.id.clone(),
-                title: group.title.clone(),
-                activates: reached
-                    .filter_map(|&at| groups.get(at))
-                    .map(|group| group.id.clone())
-                    .collect(),
-                hosts,
-            });
-        }
-        host_keys
-    }
-
-    /// Adds the names that an entry of `hosts` stands for: itself, or all products of a group.
-    fn resolve_host(
-        &mut self,
-        reference: &Spanned<String>,
-        groups: &[Group<'_>],
-        products: &[Product],
-        hosts: &mut Vec<String>,
-    ) {
-        let mut add = |name: &String| {
-            if !hosts.contains(name) {
-                hosts.push(name.clone());
-            }
-        };
-        let name = reference.get_ref();
-        if let Some(group) = self.groups.get(name).and_then(|&index| groups.get(index)) {
-            let members = products.iter().filter(|product| product.group == group.id);
-            members.for_each(|product| add(&product.name));
-            return;
-        }
-        let found = self.hosts.refer(&mut self.report, "group.hosts", reference);
-        match found {
-            Some(&Host::Product(at)) => products.get(at).into_iter().for_each(|p| add(&p.name)),
-            Some(Host::System) => add(name),
-            None => {}
-        }
     }
 }
 
