@@ -20,7 +20,7 @@ pub struct Expected<'a> {
 ///
 /// Its fields are private, and nothing else makes one:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// fn forge(terms: kms_core::AnswerTerms) -> kms_trust::VerifiedAnswer {
 ///     kms_trust::VerifiedAnswer { terms, ..unimplemented!() }
 /// }

@@ -233,3 +233,22 @@ impl Signer {
             .unwrap_or_else(|| self.key.sign(message))
     }
 }
+
+#[cfg(all(test, feature = "aws-lc-rs"))]
+mod tests {
+    use super::*;
+    use kms_core::{Entropy, SeededEntropy};
+
+    #[test]
+    fn both_libraries_sign_the_same_bytes() {
+        let mut entropy = SeededEntropy::new(1);
+        for len in [0, 1, 115, 5000] {
+            let signer = Signer::new(HostKey::generate(&mut entropy));
+            let mut message = alloc::vec![0; len];
+            entropy.fill(&mut message);
+            let fast = signer.fast.as_ref().unwrap().sign(&message);
+            assert_eq!(fast.as_ref(), signer.key.sign(&message));
+            assert_eq!(signer.sign(&message), signer.key.sign(&message));
+        }
+    }
+}

@@ -20,7 +20,7 @@ pub struct Verifier {
 /// A host whose certificate was verified. Only [`Verifier::verify_chain`] makes one, so a client
 /// can keep it, by its key id, and verify answers against it until it expires.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// fn forge(name: String) -> kms_trust::VerifiedHost {
 ///     kms_trust::VerifiedHost { name, ..unimplemented!() }
 /// }
