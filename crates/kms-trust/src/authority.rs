@@ -1,25 +1,19 @@
 use crate::{
-    CertificateFault, HostKey, HostPublicKey, KeyError, MAX_CERTIFICATE_LEN, MAX_GROUP_ID_LEN,
-    MAX_NAME_LEN, Oids, PemError, TextFault, TrustAnchors, TrustAnchorsError, Verifier,
-    VerifyError,
+    HostKey, HostPublicKey, IssueError, MAX_CERTIFICATE_LEN, MAX_NAME_LEN, Oids, PemError,
+    TrustAnchors, TrustAnchorsError, Verifier,
     anchors::read_root,
     certificate::Certificate,
     pem::{decode_certificates, encode_certificate},
     scope::check_text,
     signature::key_id,
+    template::{Public, Signing, arcs, encode_scope, params, repeat_name},
 };
-use alloc::{
-    string::{String, ToString},
-    vec,
-    vec::Vec,
-};
+use alloc::{string::String, vec, vec::Vec};
 use core::{fmt, time::Duration};
-use der::{Encode, Tagged, asn1::ObjectIdentifier};
 use kms_core::{Entropy, KeyId, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, DnValue,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose, PublicKeyData,
-    SerialNumber, SignatureAlgorithm, SigningKey,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose,
 };
 use zeroize::Zeroizing;
 
@@ -51,77 +45,6 @@ pub struct HostCertificateRequest<'a> {
 pub struct HostCertificate {
     der: Vec<u8>,
     not_after: Timestamp,
-}
-
-/// Why a root or a host's certificate could not be made or read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum IssueError {
-    /// The name cannot be a common name.
-    #[error("the name is of no use: {0}")]
-    Name(TextFault),
-    /// No group is named.
-    #[error("the scope is empty: name at least one key group")]
-    ScopeEmpty,
-    /// A group id cannot stand in a scope.
-    #[error("group id {number} of the scope is of no use: {fault}")]
-    #[non_exhaustive]
-    GroupId {
-        /// Which one, counted from 1.
-        number: usize,
-        /// What is wrong with it.
-        fault: TextFault,
-    },
-    /// The validity is under a second, or ends outside what a certificate can say.
-    #[error(
-        "the validity must be at least a second, begin after 1970 and end before the year 10000"
-    )]
-    Validity,
-    /// The certificate would outlive the root.
-    #[error(
-        "the certificate would be valid until {wanted}, and the root only until {root}: ask for less"
-    )]
-    #[non_exhaustive]
-    BeyondRoot {
-        /// Until when it was asked for.
-        wanted: Timestamp,
-        /// Until when the root is valid.
-        root: Timestamp,
-    },
-    /// The certificate would be larger than a client reads.
-    #[error(
-        "the certificate would have {found} bytes: at most {limit} are allowed, so name fewer groups"
-    )]
-    #[non_exhaustive]
-    TooLarge {
-        /// Its size.
-        found: usize,
-        /// The largest allowed.
-        limit: usize,
-    },
-    /// The authority's private key is not one.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The root's text is not one certificate in PEM.
-    #[error(transparent)]
-    Pem(#[from] PemError),
-    /// The root's certificate is not a root's.
-    #[error("the root: {0}")]
-    Root(CertificateFault),
-    /// The root's certificate is for another key.
-    #[error("the root's certificate is for another key than the one given")]
-    OtherKey,
-    /// The root's name has a form that cannot be repeated in the certificates it issues.
-    #[error(
-        "the root's name cannot be repeated: each attribute once, as UTF8String or PrintableString"
-    )]
-    RootName,
-    /// The certificate could not be encoded.
-    #[error("the certificate could not be encoded")]
-    Encode,
-    /// The certificate was made, but a client would refuse it; it is not handed out.
-    #[error("a client would refuse the certificate: {0}")]
-    Refused(VerifyError),
 }
 
 impl HostCertificateRequest<'_> {
@@ -370,124 +293,5 @@ impl HostCertificate {
     }
 }
 
-/// The parts that every certificate has (RFC 5280 section 4.1).
-fn params(
-    not_before: Timestamp,
-    not_after: Timestamp,
-    entropy: &mut impl Entropy,
-) -> Result<CertificateParams, IssueError> {
-    let mut params = CertificateParams::default();
-    let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    params.not_before = epoch + since_epoch(not_before)?;
-    params.not_after = epoch + since_epoch(not_after)?;
-    params.serial_number = Some(serial_number(entropy));
-    params.distinguished_name = DistinguishedName::new();
-    Ok(params)
-}
-
-/// Random and so unique, positive, and always of 20 bytes (RFC 5280 section 4.1.2.2).
-fn serial_number(entropy: &mut impl Entropy) -> SerialNumber {
-    let mut bytes = [0; 20];
-    entropy.fill(&mut bytes);
-    if let Some(first) = bytes.first_mut() {
-        *first = *first & 0x7f | 0x40;
-    }
-    SerialNumber::from_slice(&bytes)
-}
-
-/// rcgen writes UTCTime through 2049 and GeneralizedTime after it (RFC 5280 section 4.1.2.5); its
-/// calendar panics outside its range, so times are bounded here.
-fn since_epoch(time: Timestamp) -> Result<Duration, IssueError> {
-    let seconds = u64::try_from(time.as_millis().div_euclid(1000))
-        .ok()
-        .filter(|seconds| *seconds <= END_OF_CALENDAR)
-        .ok_or(IssueError::Validity)?;
-    Ok(Duration::from_secs(seconds))
-}
-
-fn encode_scope(scope: &[&str]) -> Result<Vec<u8>, IssueError> {
-    if scope.is_empty() {
-        return Err(IssueError::ScopeEmpty);
-    }
-    for (number, id) in (1..).zip(scope) {
-        check_text(id, MAX_GROUP_ID_LEN).map_err(|fault| IssueError::GroupId { number, fault })?;
-    }
-    let ids: Vec<String> = scope.iter().map(ToString::to_string).collect();
-    ids.to_der().map_err(|_| IssueError::Encode)
-}
-
-fn arcs(oid: ObjectIdentifier) -> Vec<u64> {
-    oid.arcs().map(u64::from).collect()
-}
-
-/// The root's name for the issuer field, which must be its subject to the byte.
-fn repeat_name(root: &Certificate) -> Result<DistinguishedName, IssueError> {
-    let mut name = DistinguishedName::new();
-    for part in root.subject().iter_rdn() {
-        let mut attributes = part.iter();
-        let (Some(attribute), None) = (attributes.next(), attributes.next()) else {
-            return Err(IssueError::RootName);
-        };
-        let text =
-            core::str::from_utf8(attribute.value.value()).map_err(|_| IssueError::RootName)?;
-        let value = match attribute.value.tag() {
-            der::Tag::Utf8String => DnValue::Utf8String(text.to_string()),
-            der::Tag::PrintableString => {
-                DnValue::PrintableString(text.try_into().map_err(|_| IssueError::RootName)?)
-            }
-            _ => return Err(IssueError::RootName),
-        };
-        let kind = DnType::from_oid(&arcs(attribute.oid));
-        if name.get(&kind).is_some() {
-            return Err(IssueError::RootName);
-        }
-        name.push(kind, value);
-    }
-    Ok(name)
-}
-
-/// An authority's key as rcgen wants it.
-struct Signing<'a> {
-    key: &'a HostKey,
-    public: Public,
-}
-
-impl<'a> Signing<'a> {
-    fn of(key: &'a HostKey) -> Self {
-        let public = Public(key.public_key());
-        Self { key, public }
-    }
-}
-
-impl PublicKeyData for Signing<'_> {
-    fn der_bytes(&self) -> &[u8] {
-        self.public.der_bytes()
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        self.public.algorithm()
-    }
-}
-
-impl SigningKey for Signing<'_> {
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
-        Ok(self.key.sign(message).to_vec())
-    }
-}
-
-struct Public(HostPublicKey);
-
-impl PublicKeyData for Public {
-    fn der_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        &rcgen::PKCS_ED25519
-    }
-}
-
 const DAY: u64 = 24 * 60 * 60;
 const SECOND: Duration = Duration::from_secs(1);
-/// 9999-12-31T23:59:59Z.
-const END_OF_CALENDAR: u64 = 253_402_300_799;

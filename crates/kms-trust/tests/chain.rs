@@ -69,18 +69,47 @@ fn the_root_at_the_end_of_a_chain_does_no_harm() {
 }
 
 #[test]
-fn the_shortest_validity_of_the_chain_bounds_the_host() {
+fn the_shortest_validity_of_host_issuer_and_root_bounds_the_host() {
+    let short = |params: &mut rcgen::CertificateParams| {
+        params.not_before = rcgen::date_time_ymd(2023, 11, 14);
+        params.not_after = rcgen::date_time_ymd(2023, 11, 18);
+    };
+    for shortest in ["host", "issuer", "root"] {
+        let change = |name: &'static str| {
+            move |params: &mut _| {
+                if name == shortest {
+                    short(params)
+                }
+            }
+        };
+        let root = Node::root(change("root"));
+        let issuer = root.authority("One", change("issuer"));
+        let host = issuer.host(change("host"));
+        let verified = verify(&root, &[&host, &issuer]).unwrap();
+        let bounds = (verified.not_before(), verified.not_after());
+        let bounds = (bounds.0.to_string(), bounds.1.to_string());
+        let wanted = ("2023-11-14T00:00:00Z", "2023-11-18T00:00:00Z");
+        assert_eq!((bounds.0.as_str(), bounds.1.as_str()), wanted, "{shortest}");
+    }
+}
+
+#[test]
+fn certificates_of_other_versions_are_refused() {
     let root = Node::root(|_| {});
-    let ends = rcgen::date_time_ymd(2023, 11, 18);
-    let begins = rcgen::date_time_ymd(2023, 11, 14);
-    let issuer = root.authority("One", |params| {
-        params.not_after = ends;
-        params.not_before = begins;
-    });
-    let host = issuer.host(|_| {});
-    let verified = verify(&root, &[&host, &issuer]).unwrap();
-    assert_eq!(verified.not_after().to_string(), "2023-11-18T00:00:00Z");
-    assert_eq!(verified.not_before().to_string(), "2023-11-14T00:00:00Z");
+    let host = root.host(|_| {}).der;
+    let version = [0xa0, 3, 2, 1, 2];
+    let at = host.windows(5).position(|bytes| bytes == version).unwrap() + 4;
+    for other in [0, 1, 3] {
+        let mut host = host.clone();
+        host[at] = other;
+        let result = verifier(&root.pem()).verify_chain(&[&host], NOW);
+        let (number, found) = fault(result);
+        assert_eq!(number, 1);
+        assert!(
+            matches!(found, CertificateFault::Malformed { .. }),
+            "{found}"
+        );
+    }
 }
 
 #[test]

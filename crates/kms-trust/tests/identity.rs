@@ -86,10 +86,7 @@ fn certificates_that_do_not_follow_from_each_other_are_refused() {
     let one = root.authority("One", |_| {});
     let two = one.authority("Two..", |_| {});
     let key = common::TestKey::new(100);
-    // PKCS#8 of the seed that common::TestKey has.
-    let mut pkcs8 = common::unhex("302e020100300506032b657004220420");
-    pkcs8.extend([100; 32]);
-    let pem = der::pem::encode_string("PRIVATE KEY", der::pem::LineEnding::LF, &pkcs8).unwrap();
+    let pem = key.pem();
     let host = two.host_with_key(key, |_| {});
     let read = |chain: &[&common::Node]| {
         let chain = chain.iter().map(|node| node.der.clone()).collect();

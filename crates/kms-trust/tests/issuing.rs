@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::{DAY, GROUP, HOST, HOUR, NOW, SCOPE, YEAR, authority, certify, verifier};
+use common::{DAY, GROUP, HOST, HOUR, NOW, Node, SCOPE, YEAR, authority, certify, verifier};
 use core::time::Duration;
 use der::{Decode, asn1::ObjectIdentifier, oid::AssociatedOid};
 use kms_core::{SeededEntropy, Timestamp};
@@ -13,6 +13,7 @@ use kms_trust::{
     Authority, CertificateFault, HostCertificateRequest, HostKey, HostPublicKey, IssueError,
     KeyError, Oids, TrustAnchors, Verifier, VerifyError,
 };
+use rcgen::{DnType, DnValue};
 use x509_cert::{
     Certificate,
     ext::pkix::{
@@ -334,6 +335,31 @@ fn files_that_do_not_belong_together_are_refused() {
     );
     let both = format!("{}{}", one.root_pem(), two.root_pem());
     assert!(matches!(read(&both, &one.key_pem()), IssueError::Pem(_)));
+}
+
+#[test]
+fn a_root_made_elsewhere_issues_when_its_name_can_be_repeated() {
+    let read = |organization: DnValue| {
+        let root = Node::root(|params| {
+            params
+                .distinguished_name
+                .push(DnType::OrganizationName, organization);
+        });
+        let authority = Authority::from_pem(&root.pem(), &root.key.pem())?;
+        let mut entropy = SeededEntropy::new(6);
+        let request = HostCertificateRequest {
+            validity: DAY,
+            ..request()
+        };
+        authority
+            .certify(host_key().public_key(), request, &mut entropy, NOW)
+            .map(drop)
+    };
+    assert_eq!(read("Contoso".into()), Ok(()));
+    let printable = DnValue::PrintableString("Contoso".try_into().unwrap());
+    assert_eq!(read(printable), Ok(()));
+    let ia5 = DnValue::Ia5String("Contoso".try_into().unwrap());
+    assert_eq!(read(ia5), Err(IssueError::RootName));
 }
 
 #[test]

@@ -8,7 +8,9 @@ mod common;
 
 use common::{HOST, NOW, Node, SCOPE, YEAR, authority, certify, verifier};
 use kms_core::SeededEntropy;
-use kms_trust::{Authority, HostCertificateRequest, HostIdentity, HostKey, HostPublicKey};
+use kms_trust::{
+    Authority, HostCertificateRequest, HostIdentity, HostKey, HostPublicKey, IssueError,
+};
 use std::{fs, path::Path, process::Command};
 use tempfile::TempDir;
 
@@ -158,6 +160,22 @@ fn openssl_made_roots_can_issue_here() {
     let identity = HostIdentity::from_pem(&host.to_pem(), &certificate.to_pem()).unwrap();
     let verifier = verifier(&root);
     assert!(verifier.verify_chain(identity.chain(), now).is_ok());
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn openssl_made_roots_whose_names_cannot_be_repeated_are_refused() {
+    let folder = folder(&[]);
+    openssl(&folder, "genpkey -algorithm ed25519 -out root.key");
+    let key = read(&folder, "root.key");
+    for name in ["/OU=One/OU=Two/CN=Root", "/DC=example/CN=Root"] {
+        openssl(
+            &folder,
+            &format!("req -x509 -new -key root.key -out root.pem -subj {name}"),
+        );
+        let error = Authority::from_pem(&read(&folder, "root.pem"), &key).unwrap_err();
+        assert_eq!(error, IssueError::RootName, "{name}");
+    }
 }
 
 #[test]

@@ -129,6 +129,13 @@ impl TestKey {
         Self { signing, public }
     }
 
+    /// The key in PKCS#8.
+    pub fn pem(&self) -> String {
+        let mut pkcs8 = unhex("302e020100300506032b657004220420");
+        pkcs8.extend(self.signing.as_bytes());
+        der::pem::encode_string("PRIVATE KEY", der::pem::LineEnding::LF, &pkcs8).unwrap()
+    }
+
     /// A key that claims to have this public half.
     pub fn with_public(public: &[u8]) -> Self {
         let public = public.to_vec();
