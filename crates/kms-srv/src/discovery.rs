@@ -313,7 +313,7 @@ fn pinned_address(config: &DiscoveryConfig) -> Option<HostAddress> {
     ];
     let mut port = None;
     for pinned in scopes.into_iter().flatten() {
-        port = port.or(pinned.port());
+        port = port.or_else(|| pinned.port());
         if let Some(host) = pinned.host() {
             let port = port.unwrap_or(config.default_port);
             return Some(HostAddress::new(host.clone(), port));

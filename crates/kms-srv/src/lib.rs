@@ -12,6 +12,12 @@ mod registration;
 mod select;
 mod service_name;
 mod srv_record;
+#[cfg(feature = "publish")]
+mod tsig_key;
+#[cfg(feature = "publish")]
+mod update;
+#[cfg(feature = "publish")]
+mod update_reply;
 
 pub use discovery::{Action, Discovery, DiscoveryConfig};
 pub use domain_name::{DomainName, DomainNameError};
@@ -24,3 +30,11 @@ pub use registration::{Registration, RegistrationError, Ttl, TtlError};
 pub use select::{SelectionRule, order};
 pub use service_name::{ServiceName, ServiceNameError};
 pub use srv_record::{MAX_RECORDS, SrvRecord, UsableRecords, usable_records};
+#[cfg(feature = "publish")]
+pub use tsig_key::{
+    KeyFileError, KeyFileErrorKind, TsigAlgorithm, TsigAlgorithmError, TsigKey, TsigKeyError,
+};
+#[cfg(feature = "publish")]
+pub use update::{Update, UpdateAnswerError, UpdateError};
+#[cfg(feature = "publish")]
+pub use update_reply::UpdateReply;

@@ -1,0 +1,222 @@
+use crate::{DomainName, Registration, TsigAlgorithm, TsigKey, UpdateReply, update_reply};
+use alloc::vec::Vec;
+use core::{fmt, net::IpAddr};
+use hickory_proto::{
+    ProtoError,
+    op::{Message, MessageType, OpCode, Query, UpdateMessage},
+    rr::{DNSClass, Name, RData, Record, RecordType, TSigner, rdata::SRV, rdata::tsig},
+};
+use kms_core::{Entropy, Timestamp};
+
+/// A dynamic update (RFC 2136) under way: the message to send, and what is needed to judge its
+/// answer.
+///
+/// It adds and removes exactly this host's records, each by its whole content, and never a set: other hosts'
+/// records under the same name are not touched.
+///
+/// Send [`bytes`](Self::bytes) to the zone's primary server, over TCP with a length of 2 bytes in front
+/// or in one UDP datagram, and give what comes back to [`handle_answer`](Self::handle_answer).
+pub struct Update {
+    id: u16,
+    zone: DomainName,
+    bytes: Vec<u8>,
+    signed: Option<Signed>,
+}
+
+/// What verifies the answer to a signed update.
+pub(crate) struct Signed {
+    pub(crate) signer: TSigner,
+    pub(crate) mac: Vec<u8>,
+    pub(crate) time: u64,
+}
+
+/// Why an update cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// The earlier registration is in another zone.
+    #[error("the earlier registration is in another zone: withdraw it by an update of its own")]
+    OtherZone,
+    /// The time cannot be signed.
+    #[error("the clock is before 1970 or beyond what a signature can hold: set it")]
+    Clock,
+    /// The DNS library could not build the message: a fault of this program.
+    #[error("the update message could not be built")]
+    Message,
+}
+
+/// Why bytes are not the answer to an update. Over UDP, go on waiting for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateAnswerError {
+    /// Not a DNS message, or one with parts that an answer cannot have.
+    #[error("the bytes are not a readable DNS answer")]
+    Malformed,
+    /// Another id, not an answer, not to an update, or about another zone.
+    #[error("the DNS message does not answer this update")]
+    OtherMessage,
+    /// The answer was cut to fit a datagram.
+    #[error("the DNS answer is cut short: ask again over TCP")]
+    Truncated,
+}
+
+impl Update {
+    /// How far the server's clock may be from ours, in seconds (RFC 8945 section 10 advises 300).
+    pub const FUDGE: u16 = 300;
+    /// The longest answer that is read, in bytes.
+    pub const MAX_ANSWER_LEN: usize = 65_535;
+    /// The most records, of all sections together, in an answer that is read.
+    pub const MAX_ANSWER_RECORDS: u32 = 64;
+
+    /// The update that publishes `current`, and in the same step removes what `previous` published
+    /// and `current` does not.
+    ///
+    /// Publishing what is there already is harmless, and sets the time to live. `entropy` makes the
+    /// message's id; `now` is signed. Without a key the update is not signed: few servers should accept
+    /// it, and who answers cannot be known.
+    ///
+    /// # Errors
+    /// When the two registrations are not in one zone, or the time cannot be signed.
+    pub fn publish(
+        current: &Registration,
+        previous: Option<&Registration>,
+        key: Option<&TsigKey>,
+        entropy: &mut (impl Entropy + ?Sized),
+        now: Timestamp,
+    ) -> Result<Self, UpdateError> {
+        let added = records(current)?;
+        let mut removed = Vec::new();
+        if let Some(previous) = previous {
+            if previous.zone() != current.zone() {
+                return Err(UpdateError::OtherZone);
+            }
+            removed = records(previous)?;
+            removed.retain(|record| !added.contains(record));
+        }
+        let ttl = current.ttl().as_secs();
+        build(current.zone(), &removed, &added, ttl, key, entropy, now)
+    }
+
+    /// The update that removes what `registration` published.
+    ///
+    /// # Errors
+    /// When the time cannot be signed.
+    pub fn withdraw(
+        registration: &Registration,
+        key: Option<&TsigKey>,
+        entropy: &mut (impl Entropy + ?Sized),
+        now: Timestamp,
+    ) -> Result<Self, UpdateError> {
+        let removed = records(registration)?;
+        build(registration.zone(), &removed, &[], 0, key, entropy, now)
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Judges an answer.
+    ///
+    /// # Errors
+    /// When the bytes are not an answer to this update.
+    pub fn handle_answer(&self, answer: &[u8]) -> Result<UpdateReply, UpdateAnswerError> {
+        let zone = name(&self.zone).map_err(|_| UpdateAnswerError::Malformed)?;
+        update_reply::read(answer, self.id, &zone, self.signed.as_ref())
+    }
+}
+
+impl fmt::Debug for Update {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Update")
+            .field("id", &self.id)
+            .field("zone", &self.zone)
+            .field("len", &self.bytes.len())
+            .field("signed", &self.signed.is_some())
+            .finish()
+    }
+}
+
+/// A record without its time to live, which has no part in whether two are the same.
+type Content = (Name, RData);
+
+fn records(registration: &Registration) -> Result<Vec<Content>, UpdateError> {
+    let srv = registration.srv_record();
+    let target = name(&srv.target)?;
+    let data = SRV::new(srv.priority, srv.weight, srv.port, target.clone());
+    let mut records = Vec::from([(name(registration.owner())?, RData::SRV(data))]);
+    records.extend(registration.addresses().iter().map(|address| {
+        let data = match *address {
+            IpAddr::V4(address) => RData::A(address.into()),
+            IpAddr::V6(address) => RData::AAAA(address.into()),
+        };
+        (target.clone(), data)
+    }));
+    Ok(records)
+}
+
+fn build(
+    zone: &DomainName,
+    removed: &[Content],
+    added: &[Content],
+    ttl: u32,
+    key: Option<&TsigKey>,
+    entropy: &mut (impl Entropy + ?Sized),
+    now: Timestamp,
+) -> Result<Update, UpdateError> {
+    let mut id = [0; 2];
+    entropy.fill(&mut id);
+    let id = u16::from_be_bytes(id);
+    let mut message = Message::new(id, MessageType::Query, OpCode::Update);
+    let mut zone_query = Query::query(name(zone)?, RecordType::SOA);
+    zone_query.set_query_class(DNSClass::IN);
+    message.add_zone(zone_query);
+    for (owner, data) in removed {
+        // RFC 2136 section 2.5.4: class NONE with the whole content removes that record alone.
+        let mut record = Record::from_rdata(owner.clone(), 0, data.clone());
+        record.dns_class = DNSClass::NONE;
+        message.add_update(record);
+    }
+    for (owner, data) in added {
+        message.add_update(Record::from_rdata(owner.clone(), ttl, data.clone()));
+    }
+    let signed = match key {
+        Some(key) => Some(sign(&mut message, key, now)?),
+        None => None,
+    };
+    Ok(Update {
+        id,
+        zone: zone.clone(),
+        bytes: message.to_vec().map_err(library_fault)?,
+        signed,
+    })
+}
+
+fn sign(message: &mut Message, key: &TsigKey, now: Timestamp) -> Result<Signed, UpdateError> {
+    let time = u64::try_from(now.as_millis() / 1000)
+        .ok()
+        .filter(|time| time >> 48 == 0 && *time >= u64::from(Update::FUDGE))
+        .ok_or(UpdateError::Clock)?;
+    let algorithm = match key.algorithm() {
+        TsigAlgorithm::HmacSha256 => tsig::TsigAlgorithm::HmacSha256,
+        TsigAlgorithm::HmacSha384 => tsig::TsigAlgorithm::HmacSha384,
+        TsigAlgorithm::HmacSha512 => tsig::TsigAlgorithm::HmacSha512,
+    };
+    let secret = key.secret().to_vec();
+    let signer = TSigner::new(secret, algorithm, name(key.name())?, Update::FUDGE)
+        .map_err(|_| UpdateError::Message)?;
+    message.finalize(&signer, time).map_err(library_fault)?;
+    let signature = message.signature().ok_or(UpdateError::Message)?;
+    let mac = signature.data.mac.clone();
+    Ok(Signed { signer, mac, time })
+}
+
+fn name(name: &DomainName) -> Result<Name, UpdateError> {
+    // Label by label as bytes: the library's text forms know escapes and other scripts.
+    Name::from_labels(name.labels().map(str::as_bytes)).map_err(library_fault)
+}
+
+fn library_fault(_: ProtoError) -> UpdateError {
+    UpdateError::Message
+}
