@@ -4,7 +4,7 @@ use hickory_proto::{
     op::{Message, MessageType, OpCode},
     rr::{DNSClass, Name, Record, rdata::TSIG},
 };
-use kms_core::{ByteOrder, Reader, StatusCode, Timestamp};
+use kms_core::{ByteOrder, DecodeError, Reader, StatusCode, Timestamp};
 
 /// What a DNS server answered to an update.
 ///
@@ -82,7 +82,7 @@ pub(crate) fn read(
     zone: &Name,
     signed: Option<&Signed>,
 ) -> Result<UpdateReply, UpdateAnswerError> {
-    check_counts(answer)?;
+    check_header(answer)?;
     let message = Message::from_vec(answer).map_err(|_| UpdateAnswerError::Malformed)?;
     let metadata = &message.metadata;
     let about_zone = message.queries.iter().all(|query| query.name() == zone);
@@ -141,22 +141,24 @@ fn status(response_code: u16, tsig_error: Option<u16>, trusted: bool) -> StatusC
     }
 }
 
-/// Bounds what the DNS library will allocate for, and add up: it trusts the counts in the header.
-fn check_counts(answer: &[u8]) -> Result<(), UpdateAnswerError> {
-    let counts = || {
+/// Looks at what the DNS library does not: it allocates for the counts in the header and adds them up,
+/// and drops the reserved bit when it verifies.
+fn check_header(answer: &[u8]) -> Result<(), UpdateAnswerError> {
+    const RESERVED: u16 = 0x0040;
+    let header = || {
         let mut reader = Reader::new(answer, "DNS answer");
-        reader.skip(4, "id and flags")?;
-        let mut count = |field| reader.u16(ByteOrder::Big, field).map(u32::from);
-        let zones = count("zone count")?;
-        let records =
-            count("prerequisite count")? + count("update count")? + count("additional count")?;
-        Ok::<_, kms_core::DecodeError>((zones, records))
+        reader.skip(2, "id")?;
+        let mut next = |field| reader.u16(ByteOrder::Big, field);
+        let (flags, zones) = (next("flags")?, next("zone count")?);
+        let mut records = 0;
+        for field in ["prerequisite count", "update count", "additional count"] {
+            records += u32::from(next(field)?);
+        }
+        Ok::<_, DecodeError>((flags, zones, records))
     };
-    match counts() {
-        Ok((zones, records))
-            if zones <= 1
-                && records <= Update::MAX_ANSWER_RECORDS
-                && answer.len() <= Update::MAX_ANSWER_LEN =>
+    match header() {
+        Ok((flags, 0..=1, 0..=Update::MAX_ANSWER_RECORDS))
+            if flags & RESERVED == 0 && answer.len() <= Update::MAX_ANSWER_LEN =>
         {
             Ok(())
         }

@@ -163,6 +163,20 @@ fn rfc_2782_every_order_and_every_place_have_the_probabilities_of_its_text() {
 }
 
 #[test]
+fn rfc_2782_a_long_record_set_is_chosen_from_by_weight_too() {
+    // Too long to enumerate the orders of; but who comes first can be said of any length.
+    let weights: Vec<u16> = (1..=18).collect();
+    let hosts: Vec<(u16, u16)> = weights.iter().map(|&weight| (7, weight)).collect();
+    let counts = count(&records(&hosts), SelectionRule::Rfc2782, 17);
+    let sum: u16 = weights.iter().sum();
+    let exact = (0..18)
+        .zip(&weights)
+        .map(|(host, &weight)| (host, (f64::from(weight) + 1.0 / 18.0) / f64::from(sum + 1)))
+        .collect();
+    assert_fits(&marginal(&counts, 0), &exact, "18 hosts");
+}
+
+#[test]
 fn the_exact_probabilities_are_those_worked_out_by_hand() {
     let first = |weights: &[u16]| marginal(&exact(weights), 0);
     let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
