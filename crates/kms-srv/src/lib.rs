@@ -6,6 +6,8 @@ extern crate alloc;
 mod discovery;
 mod domain_name;
 mod host_address;
+#[cfg(feature = "publish")]
+mod key_file;
 mod lookup_error;
 mod publish_list;
 mod registration;
@@ -22,6 +24,8 @@ mod update_reply;
 pub use discovery::{Action, Discovery, DiscoveryConfig};
 pub use domain_name::{DomainName, DomainNameError};
 pub use host_address::{DEFAULT_PORT, HostAddress, HostAddressError, HostName, PinnedHost};
+#[cfg(feature = "publish")]
+pub use key_file::{KeyFileError, KeyFileErrorKind};
 pub use lookup_error::LookupError;
 pub use publish_list::{
     PublishEntry, PublishField, PublishList, PublishListError, PublishListErrorKind,
@@ -31,9 +35,7 @@ pub use select::{SelectionRule, order};
 pub use service_name::{ServiceName, ServiceNameError};
 pub use srv_record::{MAX_RECORDS, SrvRecord, UsableRecords, usable_records};
 #[cfg(feature = "publish")]
-pub use tsig_key::{
-    KeyFileError, KeyFileErrorKind, TsigAlgorithm, TsigAlgorithmError, TsigKey, TsigKeyError,
-};
+pub use tsig_key::{TsigAlgorithm, TsigAlgorithmError, TsigKey, TsigKeyError};
 #[cfg(feature = "publish")]
 pub use update::{Update, UpdateAnswerError, UpdateError};
 #[cfg(feature = "publish")]
