@@ -1,18 +1,17 @@
+mod passage;
+mod view;
+
 use crate::{
-    AnswerError, CHECKPOINT_INTERVAL, ClockMove, Event, Event12288, Event12289, LastAnswer,
-    MAX_SERVER_CHARS, NETWORK_WATCH, NoKeyError, Outcome, Policy, RearmError, RequestFields,
-    RestoreError, SavedState, StatusFlags,
+    AnswerError, Event, Event12289, LastAnswer, MAX_SERVER_CHARS, NETWORK_WATCH, NoKeyError,
+    Outcome, Policy, RearmError, RequestFields, RestoreError, SavedState, StatusFlags,
     clock::Clock,
     event::EventQueue,
     state::State,
-    timers::{Timers, renewal_delay, with_jitter},
+    timers::{Timers, renewal_delay},
 };
 use alloc::string::String;
-use core::{marker::PhantomData, time::Duration};
-use kms_core::{
-    ActivationId, ActivationInterval, Cmid, Entropy, LicenseStatus, Now, RenewalInterval,
-    StatusCode, Tick, Timestamp, VerifiedTerms,
-};
+use core::marker::PhantomData;
+use kms_core::{ActivationId, Cmid, Entropy, Now, StatusCode, Tick, Timestamp, VerifiedTerms};
 
 /// The licensing state of one product on one machine.
 ///
@@ -73,7 +72,8 @@ impl<V: VerifiedTerms> License<V> {
 
     /// A product as [`save`](Self::save) left it. What has expired since has expired.
     ///
-    /// Time left is cut to what `policy` gives, so a policy that was tightened takes effect.
+    /// Time left is cut to what `policy` gives, so a policy that was tightened takes effect. The
+    /// product is the saved one; that it is the wanted one is for the caller to compare.
     ///
     /// # Errors
     /// When the parts of the saved state contradict each other.
@@ -359,196 +359,6 @@ impl<V: VerifiedTerms> License<V> {
     /// What has happened, oldest first; then, each at most once, that a save and an attempt are due.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
-    }
-}
-
-impl<V> License<V> {
-    /// The licence status.
-    #[must_use]
-    pub const fn status(&self) -> LicenseStatus {
-        self.state.status()
-    }
-
-    /// Why the status is what it is: 0 when licensed, 0x4004F00C in OOB grace, 0x4004F00D in OOT
-    /// grace, 0xC004F009 in notification, 0xC004F014 without a key.
-    #[must_use]
-    pub const fn status_reason(&self) -> StatusCode {
-        self.state.reason()
-    }
-
-    /// Whether the product is to run with reduced functionality: in notification, and only if its
-    /// policy says so.
-    #[must_use]
-    pub const fn reduced_functionality(&self) -> bool {
-        self.policy.reduced_functionality && matches!(self.state, State::Notification)
-    }
-
-    /// When the status expires, by the licence's time; `None` if it does not.
-    #[must_use]
-    pub const fn expires(&self) -> Option<Timestamp> {
-        self.state.expires()
-    }
-
-    /// Minutes until the status expires, rounded up; 0 if it does not.
-    #[must_use]
-    pub fn minutes_remaining(&self, now: Now) -> u32 {
-        self.state.expires().map_or(0, |expires| {
-            let left = expires.saturating_since(self.clock.time(now));
-            u32::try_from(left.as_millis().div_ceil(60_000)).unwrap_or(u32::MAX)
-        })
-    }
-
-    /// The licence's time: the calendar clock, except that it never goes back and does not follow
-    /// every jump forward.
-    #[must_use]
-    pub fn time(&self, now: Now) -> Timestamp {
-        self.clock.time(now)
-    }
-
-    /// The policy.
-    #[must_use]
-    pub const fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    /// The product.
-    #[must_use]
-    pub const fn activation_id(&self) -> ActivationId {
-        self.activation_id
-    }
-
-    /// The client machine id.
-    #[must_use]
-    pub const fn cmid(&self) -> Cmid {
-        self.cmid
-    }
-
-    /// The client machine id before the last rearm.
-    #[must_use]
-    pub const fn previous_cmid(&self) -> Option<Cmid> {
-        self.previous_cmid
-    }
-
-    /// How many rearms are left.
-    #[must_use]
-    pub const fn rearms_left(&self) -> u32 {
-        self.policy.rearms.saturating_sub(self.rearms_used)
-    }
-
-    /// The count of the last verified answer.
-    #[must_use]
-    pub fn last_count(&self) -> Option<u32> {
-        self.last_answer.map(|answer| answer.count)
-    }
-
-    /// What is kept of the last verified answer.
-    #[must_use]
-    pub const fn last_answer(&self) -> Option<LastAnswer> {
-        self.last_answer
-    }
-
-    /// The activation interval in force: the last answer's, before the first one the policy's.
-    #[must_use]
-    pub fn activation_interval(&self) -> ActivationInterval {
-        self.last_answer
-            .map_or(self.policy.activation_interval, |answer| {
-                answer.activation_interval
-            })
-    }
-
-    /// The renewal interval in force: the last answer's, before the first one the policy's.
-    #[must_use]
-    pub fn renewal_interval(&self) -> RenewalInterval {
-        self.last_answer
-            .map_or(self.policy.renewal_interval, |answer| {
-                answer.renewal_interval
-            })
-    }
-
-    /// Lets time pass: the clock, then whatever has expired, then the timers that depend on both.
-    fn observe(&mut self, now: Now) {
-        if let Some(moved) = self.clock.advance(now) {
-            self.events.push(Event::ClockMoved(moved));
-            match moved {
-                ClockMove::Backward { .. } | ClockMove::ForwardHeld { .. } => {
-                    self.hasten_attempt(now, Duration::ZERO);
-                }
-                ClockMove::ForwardAccepted { .. } => {}
-            }
-        }
-        let time = self.clock.time(now);
-        while let Some(next) = self.state.after_expiry(time, &self.policy) {
-            self.set_state(next);
-            self.hasten_attempt(now, self.activation_interval().duration());
-        }
-        if self.state.has_key() {
-            self.timers.expiry = self
-                .state
-                .expires()
-                .map(|expires| self.clock.tick_of(expires, now));
-            self.timers.hold = self.clock.held_until();
-        }
-    }
-
-    fn set_state(&mut self, next: State) {
-        let (from, to) = (self.state.status(), next.status());
-        if from != to {
-            let reason = next.reason();
-            self.events.push(Event::StatusChanged { from, to, reason });
-        }
-        if self.state != next {
-            self.events.push(Event::SaveDue);
-        }
-        self.state = next;
-    }
-
-    /// Ends a request in flight, with the record of what came of it.
-    fn end_request(&mut self, result: StatusCode) {
-        if let Some(Request { server, fields }) = self.request.take() {
-            self.events.push(Event::RequestSent(Event12288 {
-                result,
-                flags: StatusFlags::NONE,
-                server,
-                cmid: fields.cmid,
-                client_time: fields.client_time,
-                virtual_machine: fields.virtual_machine,
-                status: fields.status,
-                minutes_remaining: fields.minutes_remaining,
-                activation_id: fields.activation_id,
-                required_count: fields.required_count,
-            }));
-        }
-    }
-
-    fn make_attempt_due(&mut self, now: Now) {
-        if self.state.has_key() {
-            self.events.push(Event::AttemptDue);
-            let interval = self.activation_interval().duration();
-            self.timers.arm_attempt(now.tick.saturating_add(interval));
-        }
-    }
-
-    fn arm_retry(&mut self, now: Now, entropy: &mut impl Entropy) {
-        let delay = with_jitter(self.activation_interval().duration(), entropy);
-        self.timers.arm_attempt(now.tick.saturating_add(delay));
-    }
-
-    fn hasten_attempt(&mut self, now: Now, delay: Duration) {
-        if self.state.has_key() {
-            self.timers.hasten_attempt(now.tick.saturating_add(delay));
-        }
-    }
-
-    fn arm_checkpoint(&mut self, now: Now) {
-        self.timers.checkpoint = Some(now.tick.saturating_add(CHECKPOINT_INTERVAL));
-    }
-
-    /// The timers of a product that has just come to a key.
-    fn arm_all(&mut self, now: Now) {
-        self.timers = Timers::default();
-        let interval = self.activation_interval().duration();
-        self.timers.arm_attempt(now.tick.saturating_add(interval));
-        self.arm_checkpoint(now);
     }
 }
 

@@ -5,6 +5,8 @@ mod clock;
 mod common;
 mod model;
 mod readme;
+mod requests;
+mod restarts;
 mod simulation;
 mod states;
 mod timers;

@@ -238,7 +238,13 @@ fn an_attempt_that_the_driver_loses_is_followed_by_the_next() {
 fn an_attempt_made_by_hand_withdraws_the_one_that_is_due() {
     let mut machine = Machine::with_key(Policy::default());
     machine.license.start(machine.now);
-    machine.answer(25).unwrap();
+    machine.begin();
+    assert!(!machine.attempt_is_due());
+    // So does an answer, if one has come due meanwhile.
+    machine.license.start(machine.now);
+    let answer = FakeAnswer::new(25, machine.license.cmid(), machine.now.wall);
+    let (now, entropy) = (machine.now, &mut machine.entropy);
+    machine.license.handle_answer(answer, now, entropy).unwrap();
     assert!(!machine.attempt_is_due());
 }
 
@@ -256,15 +262,30 @@ fn a_save_is_due_at_least_every_twelve_hours() {
 #[test]
 fn a_licence_that_lapses_before_its_renewal_asks_as_one_that_is_not_activated() {
     let policy = Policy {
-        validity: kms_core::ValidityInterval::from_minutes(10).unwrap(),
+        validity: kms_core::ValidityInterval::from_minutes(days(1)).unwrap(),
         ..Policy::default()
     };
     let mut machine = Machine::licensed(policy);
-    machine.pass(10 * MINUTE);
+    assert_eq!(machine.wait(), 12 * HOUR);
+    machine.pass(HOUR);
+    machine.set_forward(23 * HOUR);
     machine.timeout();
     assert_eq!(machine.status(), LicenseStatus::OotGrace);
-    let attempts = machine.run_without_host(HOUR);
-    assert_eq!(attempts.len(), 1);
+    assert_eq!(machine.wait(), 2 * HOUR);
+}
+
+#[test]
+fn a_grace_that_is_shorter_than_the_interval_ends_in_time() {
+    let policy = Policy {
+        grace: HOUR,
+        ..Policy::default()
+    };
+    let mut machine = Machine::with_key(policy);
+    assert_eq!(machine.wait(), HOUR);
+    let now = machine.now.after(HOUR);
+    machine.license.rearm(now, &mut machine.entropy).unwrap();
+    machine.now = now;
+    assert_eq!(machine.wait(), HOUR);
 }
 
 #[test]
