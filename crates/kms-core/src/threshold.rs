@@ -1,13 +1,14 @@
 use core::fmt;
 
-/// An activation threshold: the count at which a product is activated, from 1 to 1,000,000 machines.
+/// The activation threshold of a product: how many machines must have asked before it is activated,
+/// the asking one included. 25 for the documents' clients, 5 for their servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Threshold(u32);
 
 /// A number that no activation threshold may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an activation threshold of {0} machines: allowed are 1 to 1000000")]
-pub struct ThresholdError(u32);
+pub struct ThresholdError(pub u32);
 
 impl Threshold {
     /// The lowest.
@@ -32,6 +33,14 @@ impl Threshold {
     pub const fn machines(self) -> u32 {
         self.0
     }
+
+    /// How many machines a host keeps for a family in which this is the highest threshold: twice as
+    /// many, so that the count does not fall below it as soon as one machine is silent.
+    #[must_use]
+    pub const fn capacity(self) -> u32 {
+        // INVARIANT: at most MAX, so this cannot overflow.
+        self.0 * 2
+    }
 }
 
 impl fmt::Display for Threshold {
@@ -47,8 +56,12 @@ mod tests {
 
     #[test]
     fn thresholds_are_held_to_what_a_request_can_ask_for() {
-        for machines in [1, 5, 25, 1_000_000] {
-            assert_eq!(Threshold::new(machines).unwrap().machines(), machines);
+        for (machines, capacity) in [(1, 2), (5, 10), (25, 50), (1_000_000, 2_000_000)] {
+            let threshold = Threshold::new(machines).unwrap();
+            assert_eq!(
+                (threshold.machines(), threshold.capacity()),
+                (machines, capacity)
+            );
         }
         for machines in [0, 1_000_001, u32::MAX] {
             assert_eq!(Threshold::new(machines), Err(ThresholdError(machines)));

@@ -1,9 +1,9 @@
 use crate::{
-    Change, Counters, FamilySnapshot, Record, Request, RestoreError, Threshold,
-    recency::RecencyList, seeds::Seeds,
+    Change, Counters, FamilySnapshot, Record, Request, RestoreError, recency::RecencyList,
+    seeds::Seeds,
 };
 use core::time::Duration;
-use kms_core::{Cmid, CountedId, LicenseStatus, Now, Tick, Timestamp};
+use kms_core::{Cmid, CountedId, LicenseStatus, Now, Threshold, Tick, Timestamp};
 
 /// A family of products whose machines are counted together, as of the table's last call with a
 /// time.

@@ -15,7 +15,6 @@ mod restore;
 mod seeds;
 mod snapshot;
 mod table;
-mod threshold;
 
 pub use config::Config;
 pub use counters::{Counters, CountersError};
@@ -24,4 +23,3 @@ pub use request::{Change, Recorded, Request};
 pub use restore::RestoreError;
 pub use snapshot::{FamilySnapshot, Record, Snapshot};
 pub use table::CmidTable;
-pub use threshold::{Threshold, ThresholdError};

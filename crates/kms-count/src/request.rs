@@ -1,5 +1,4 @@
-use crate::Threshold;
-use kms_core::{Cmid, CountedId, LicenseStatus};
+use kms_core::{Cmid, CountedId, LicenseStatus, Threshold};
 
 /// An activation request as the count sees it: one that was understood and not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

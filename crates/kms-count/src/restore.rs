@@ -1,5 +1,5 @@
-use crate::{CmidTable, Threshold};
-use kms_core::{Cmid, CountedId};
+use crate::CmidTable;
+use kms_core::{Cmid, CountedId, Threshold};
 
 /// Why a snapshot is no table: it was damaged or not made by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
-use crate::{Counters, Threshold};
+use crate::Counters;
 use alloc::vec::Vec;
-use kms_core::{Cmid, CountedId, Timestamp};
+use kms_core::{Cmid, CountedId, Threshold, Timestamp};
 
 /// Everything that outlives a restart, as plain data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,6 +14,6 @@ pub use catalogue::{
     Catalogue, CatalogueError, CatalogueProblem, CatalogueProblemKind, Cover, UnknownName,
 };
 pub use group_id::{GroupId, GroupIdError};
-pub use policy::{GracePeriod, Policy, Threshold, ThresholdError};
+pub use policy::{GracePeriod, Policy};
 pub use product::{Application, Family, HostKey, Product};
 pub use product_key::{ProductKeyError, ProductKeyText};

@@ -1,46 +1,6 @@
 use core::{fmt, time::Duration};
 use kms_core::{ActivationInterval, RenewalInterval, ValidityInterval};
 
-/// The activation threshold: the count at which a product is activated, from 1 to 1,000,000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Threshold(u32);
-
-/// A number that no activation threshold may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an activation threshold of {0}: allowed are 1 to 1000000")]
-pub struct ThresholdError(u32);
-
-impl Threshold {
-    /// The lowest.
-    pub const MIN: Self = Self(1);
-    /// The highest: what a request can ask for (PROTOCOL section 3).
-    pub const MAX: Self = Self(1_000_000);
-
-    /// The threshold at this count.
-    ///
-    /// # Errors
-    /// When it is outside [`MIN`](Self::MIN) to [`MAX`](Self::MAX).
-    pub const fn new(count: u32) -> Result<Self, ThresholdError> {
-        if count < Self::MIN.0 || count > Self::MAX.0 {
-            Err(ThresholdError(count))
-        } else {
-            Ok(Self(count))
-        }
-    }
-
-    /// The count.
-    #[must_use]
-    pub const fn count(self) -> u32 {
-        self.0
-    }
-}
-
-impl fmt::Display for Threshold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
 /// How long a grace period lasts, in whole minutes. It may be 0: then there is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GracePeriod(u32);
@@ -114,20 +74,6 @@ impl Default for Policy {
 mod tests {
     use super::*;
     use alloc::string::ToString;
-
-    #[test]
-    fn thresholds_are_held_to_what_a_request_can_ask_for() {
-        for count in [1, 5, 25, 1_000_000] {
-            assert_eq!(Threshold::new(count).unwrap().count(), count);
-        }
-        for count in [0, 1_000_001, u32::MAX] {
-            assert_eq!(Threshold::new(count), Err(ThresholdError(count)));
-        }
-        assert_eq!(
-            Threshold::new(0).unwrap_err().to_string(),
-            "an activation threshold of 0: allowed are 1 to 1000000"
-        );
-    }
 
     #[test]
     fn grace_is_told_in_minutes() {

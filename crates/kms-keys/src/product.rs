@@ -1,6 +1,6 @@
-use crate::{GroupId, Policy, ProductKeyText, Threshold};
+use crate::{GroupId, Policy, ProductKeyText};
 use alloc::{collections::BTreeSet, string::String, vec::Vec};
-use kms_core::{ActivationId, ApplicationId, CountedId};
+use kms_core::{ActivationId, ApplicationId, CountedId, Threshold};
 
 /// A product that a host can activate.
 #[derive(Clone, Debug, PartialEq, Eq)]

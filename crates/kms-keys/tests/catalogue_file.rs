@@ -118,7 +118,7 @@ fn everything_that_a_file_says_is_in_the_catalogue() {
         high.counted_id.to_string(),
         "0c6ba0b7-7a4e-4b0e-8a2f-7b1d3d0a4f11"
     );
-    assert_eq!(high.threshold.count(), 1_000_000);
+    assert_eq!(high.threshold.machines(), 1_000_000);
     let policy = high.policy;
     assert_eq!(
         (policy.grace.minutes(), policy.oot_grace.minutes()),
@@ -131,7 +131,7 @@ fn everything_that_a_file_says_is_in_the_catalogue() {
 
     let low = catalogue.product_named("Low One").unwrap();
     assert_eq!(low.policy, kms_keys::Policy::default());
-    assert_eq!(low.threshold.count(), 3);
+    assert_eq!(low.threshold.machines(), 3);
     assert_eq!(low.application_id, high.application_id);
     assert!(catalogue.may_activate("v/high/1", low).unwrap());
     assert!(!catalogue.may_activate("V/LOW/1", high).unwrap());

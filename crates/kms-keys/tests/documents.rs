@@ -133,7 +133,7 @@ mod choosing_your_kms_host_table_1 {
         for id in &host.may_host {
             let key = catalogue.host_key(id.as_str()).unwrap();
             for product in catalogue.products_activated_by(key) {
-                assert_eq!(product.threshold.count(), 25, "{} by {id}", product.name);
+                assert_eq!(product.threshold.machines(), 25, "{} by {id}", product.name);
             }
         }
     }
@@ -312,7 +312,7 @@ mod activate_clients_running_windows {
         {
             let server = product.name.contains("Server");
             let expected = if server { 5 } else { 25 };
-            assert_eq!(product.threshold.count(), expected, "{}", product.name);
+            assert_eq!(product.threshold.machines(), expected, "{}", product.name);
         }
     }
 
@@ -354,7 +354,7 @@ mod office_volume_activation {
             .products()
             .filter(|product| product.name.starts_with("Office"))
         {
-            assert_eq!(product.threshold.count(), 5);
+            assert_eq!(product.threshold.machines(), 5);
             assert_eq!((days(product), product.policy.rearms), ((25, 30), 5));
             seen += 1;
         }

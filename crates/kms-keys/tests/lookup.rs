@@ -185,7 +185,7 @@ fn the_example_vendor_has_its_own_applications_thresholds_and_periods() {
     let of = |name: &str| catalogue.product_named(name).unwrap();
     let (editor, team) = (of("Example Editor 3"), of("Example Editor 3 Team"));
     let farm = of("Example Render Farm 3");
-    let thresholds = [editor, team, farm].map(|product| product.threshold.count());
+    let thresholds = [editor, team, farm].map(|product| product.threshold.machines());
     assert_eq!(thresholds, [3, 10, 2]);
     assert_eq!(editor.application_id, team.application_id);
     assert_ne!(editor.application_id, farm.application_id);

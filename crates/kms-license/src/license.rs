@@ -211,7 +211,7 @@ impl<V: VerifiedTerms> License<V> {
             minutes_remaining: self.minutes_remaining(now),
             cmid: self.cmid,
             previous_cmid: self.previous_cmid,
-            required_count: self.policy.threshold.clamp(1, MAX_REQUIRED_COUNT),
+            required_count: self.policy.threshold,
             virtual_machine,
             client_time: now.wall,
         };
@@ -261,7 +261,7 @@ impl<V: VerifiedTerms> License<V> {
             renewal_interval: terms.renewal_interval,
             time,
         });
-        let activated = terms.count >= self.policy.threshold;
+        let activated = terms.count >= self.policy.threshold.machines();
         self.events.push(Event::AnswerProcessed(Event12289 {
             result: StatusCode::OK,
             flags: if activated {
@@ -293,7 +293,7 @@ impl<V: VerifiedTerms> License<V> {
             self.arm_retry(now, entropy);
             Outcome::NotEnoughCount {
                 count: terms.count,
-                needed: self.policy.threshold,
+                needed: self.policy.threshold.machines(),
             }
         };
         self.observe(now);
@@ -361,6 +361,3 @@ impl<V: VerifiedTerms> License<V> {
         self.events.pop()
     }
 }
-
-/// The largest N that the wire carries.
-const MAX_REQUIRED_COUNT: u32 = 1_000_000;

@@ -1,10 +1,10 @@
 use core::time::Duration;
-use kms_core::{ActivationInterval, RenewalInterval, ValidityInterval};
+use kms_core::{ActivationInterval, RenewalInterval, Threshold, ValidityInterval};
 
 /// What a product's vendor lays down about its licensing.
 ///
 /// [`Default`] is what the documents describe for a client edition: write
-/// `Policy { threshold: 5, ..Policy::default() }` for a server edition.
+/// `Policy { threshold: Threshold::new(5)?, ..Policy::default() }` for a server edition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_structs,
@@ -13,7 +13,7 @@ use kms_core::{ActivationInterval, RenewalInterval, ValidityInterval};
 pub struct Policy {
     /// The activation threshold: the count, the asking machine included, from which an answer
     /// activates. Default 25, the documented value of client editions; server editions have 5.
-    pub threshold: u32,
+    pub threshold: Threshold,
     /// The initial (OOB) grace, from the first installation of a key and from each rearm.
     /// Default 30 days.
     pub grace: Duration,
@@ -38,7 +38,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            threshold: 25,
+            threshold: TWENTY_FIVE,
             grace: THIRTY_DAYS,
             validity: ValidityInterval::default(),
             oot_grace: THIRTY_DAYS,
@@ -50,6 +50,11 @@ impl Default for Policy {
     }
 }
 
+const TWENTY_FIVE: Threshold = match Threshold::new(25) {
+    Ok(threshold) => threshold,
+    Err(_) => Threshold::MAX,
+};
+
 const THIRTY_DAYS: Duration = Duration::from_secs(30 * 24 * 3600);
 
 #[cfg(test)]
@@ -59,7 +64,7 @@ mod tests {
     #[test]
     fn the_default_is_the_documented_policy_of_a_client_edition() {
         let policy = Policy::default();
-        assert_eq!(policy.threshold, 25);
+        assert_eq!(policy.threshold.machines(), 25);
         assert_eq!(policy.grace.as_secs(), 30 * 86_400);
         assert_eq!(policy.validity.minutes(), 180 * 1440);
         assert_eq!(policy.oot_grace.as_secs(), 30 * 86_400);

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 use core::fmt;
-use kms_core::{ActivationId, Cmid, LicenseStatus, StatusCode, Timestamp};
+use kms_core::{ActivationId, Cmid, LicenseStatus, StatusCode, Threshold, Timestamp};
 
 /// The most characters of a server's text that an event keeps: a DNS name of 253, brackets, a
 /// colon and a port. What is longer is cut.
@@ -67,7 +67,7 @@ pub struct Event12288 {
     /// The product.
     pub activation_id: ActivationId,
     /// N-policy: the count that the product needs.
-    pub required_count: u32,
+    pub required_count: Threshold,
 }
 
 impl fmt::Display for Event12288 {
@@ -176,7 +176,7 @@ mod tests {
             status: LicenseStatus::OobGrace,
             minutes_remaining: 40_123,
             activation_id: PRODUCT.parse().unwrap(),
-            required_count: 25,
+            required_count: Threshold::new(25).unwrap(),
         }
     }
 

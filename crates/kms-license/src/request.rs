@@ -1,4 +1,4 @@
-use kms_core::{ActivationId, Cmid, LicenseStatus, Timestamp};
+use kms_core::{ActivationId, Cmid, LicenseStatus, Threshold, Timestamp};
 
 /// What a licence puts into a request; the driver adds the machine's name, the ids that it knows
 /// (application, counted id) and a nonce.
@@ -15,8 +15,8 @@ pub struct RequestFields {
     pub cmid: Cmid,
     /// This machine before its last rearm.
     pub previous_cmid: Option<Cmid>,
-    /// N, the count that the product needs: the policy's threshold within the wire's 1 to 1,000,000.
-    pub required_count: u32,
+    /// N, the count that the product needs: the policy's threshold.
+    pub required_count: Threshold,
     /// Whether the machine is virtual, as the driver said.
     pub virtual_machine: bool,
     /// The machine's calendar clock, as it stands: the host compares it with its own.

@@ -17,8 +17,5 @@ pub use limits::{
     MAX_CONNECTION_MEMORY, MAX_CONTEXTS, MAX_FRAGMENT, MAX_PENDING_OUTPUT, MAX_REQUEST, MAX_STUB,
     MAX_TRANSFER_SYNTAXES, MIN_FRAGMENT_SIZE, MUST_RECEIVE_FRAGMENT,
 };
-pub use message::{
-    ActivationAnswer, ActivationRequest, CertificateChain, CertificateChainError, RequiredCount,
-    RequiredCountError,
-};
+pub use message::{ActivationAnswer, ActivationRequest, CertificateChain, CertificateChainError};
 pub use ndr::{Operation, OperationError, Opnum, Outcome};

@@ -1,6 +1,6 @@
 use core::time::Duration;
-use kms_core::{Cmid, CountedId, LicenseStatus, Now, SeededEntropy, Tick, Timestamp};
-use kms_count::{CmidTable, Config, Recorded, Request, Threshold};
+use kms_core::{Cmid, CountedId, LicenseStatus, Now, SeededEntropy, Threshold, Tick, Timestamp};
+use kms_count::{CmidTable, Config, Recorded, Request};
 use uuid::Uuid;
 
 pub(crate) const MILLI: Duration = Duration::from_millis(1);

@@ -7,7 +7,7 @@ use super::{
     CatalogueError, CatalogueProblem, CatalogueProblemKind as Kind, folded, form::Field, period,
     place::Lines,
 };
-use crate::{Catalogue, GroupId, Threshold, nearest::nearest};
+use crate::{Catalogue, GroupId, nearest::nearest};
 use alloc::{
     borrow::ToOwned,
     collections::BTreeMap,
@@ -15,6 +15,7 @@ use alloc::{
     vec::Vec,
 };
 use kms_core::IntervalError;
+use kms_core::Threshold;
 use toml::Spanned;
 use uuid::Uuid;
 
@@ -124,9 +125,9 @@ impl Report {
     }
 
     pub(super) fn threshold(&mut self, field: &str, value: &Spanned<i64>) -> Threshold {
-        let (min, max) = (Threshold::MIN.count(), Threshold::MAX.count());
-        let count = self.number(field, value, min, max);
-        Threshold::new(count).unwrap_or(Threshold::MIN)
+        let (min, max) = (Threshold::MIN.machines(), Threshold::MAX.machines());
+        let machines = self.number(field, value, min, max);
+        Threshold::new(machines).unwrap_or(Threshold::MIN)
     }
 
     /// A period as `make` takes it; `default` when the field is not there.

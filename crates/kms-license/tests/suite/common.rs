@@ -87,7 +87,7 @@ impl Machine {
     /// Activated, and nothing left to poll.
     pub(crate) fn licensed(policy: Policy) -> Self {
         let mut machine = Self::with_key(policy);
-        machine.answer(policy.threshold).unwrap();
+        machine.answer(policy.threshold.machines()).unwrap();
         machine.events();
         machine
     }

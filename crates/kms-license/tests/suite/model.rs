@@ -3,7 +3,7 @@
 
 use crate::common::{DAY, FakeAnswer, HOUR, MINUTE, Machine, SERVER};
 use core::time::Duration;
-use kms_core::{LicenseStatus, StatusCode, ValidityInterval};
+use kms_core::{LicenseStatus, StatusCode, Threshold, ValidityInterval};
 use kms_license::{Event, Outcome, Policy};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
 
@@ -124,7 +124,7 @@ impl Model {
             return None;
         }
         self.last_count = Some(count);
-        let activated = count >= self.policy.threshold;
+        let activated = count >= self.policy.threshold.machines();
         if activated {
             self.status = LicenseStatus::Licensed;
             self.ends = now + validity.min(millis(self.policy.validity.duration()));
@@ -282,7 +282,7 @@ proptest! {
         rearms in 0_u32..4,
         reduced_functionality in any::<bool>(),
     ) {
-        let policy = Policy { threshold, rearms, reduced_functionality, ..Policy::default() };
+        let policy = Policy { threshold: Threshold::new(threshold).unwrap(), rearms, reduced_functionality, ..Policy::default() };
         let mut followed = Followed {
             machine: Machine::new(policy),
             model: Model::new(policy),

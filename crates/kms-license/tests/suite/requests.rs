@@ -2,7 +2,7 @@
 
 use crate::common::{DAY, FakeAnswer, Machine, SERVER, days, product};
 use core::time::Duration;
-use kms_core::{LicenseStatus, StatusCode};
+use kms_core::{LicenseStatus, StatusCode, Threshold};
 use kms_license::{AnswerError, Event, Policy, StatusFlags};
 
 #[test]
@@ -51,11 +51,11 @@ fn a_request_says_what_the_licence_is() {
     assert_eq!(fields.minutes_remaining, days(27));
     assert_eq!(fields.cmid, machine.license.cmid());
     assert_eq!(fields.previous_cmid, None);
-    assert_eq!(fields.required_count, 25);
+    assert_eq!(fields.required_count.machines(), 25);
     assert!(fields.virtual_machine);
     assert_eq!(fields.client_time, machine.now.wall);
     // The wire's N is 1 to 1,000,000 whatever a policy says.
-    for (threshold, n) in [(0, 1), (u32::MAX, 1_000_000)] {
+    for threshold in [Threshold::MIN, Threshold::MAX] {
         let mut machine = Machine::with_key(Policy {
             threshold,
             ..Policy::default()
@@ -64,7 +64,7 @@ fn a_request_says_what_the_licence_is() {
             .license
             .begin_attempt(SERVER, true, machine.now)
             .unwrap();
-        assert_eq!(fields.required_count, n);
+        assert_eq!(fields.required_count, threshold);
     }
 }
 

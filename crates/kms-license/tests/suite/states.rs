@@ -2,7 +2,7 @@
 
 use crate::common::{DAY, FakeAnswer, HOUR, MINUTE, Machine, SERVER, days, product};
 use core::time::Duration;
-use kms_core::{LicenseStatus, SeededEntropy, StatusCode, ValidityInterval};
+use kms_core::{LicenseStatus, SeededEntropy, StatusCode, Threshold, ValidityInterval};
 use kms_license::{AnswerError, Event, License, NoKeyError, Outcome, Policy, RearmError};
 
 fn changed(from: LicenseStatus, to: LicenseStatus, reason: StatusCode) -> Event {
@@ -92,7 +92,7 @@ fn a_sufficient_count_licenses_from_initial_grace() {
 fn a_low_count_leaves_the_initial_grace_as_it_is() {
     for threshold in [25, 5] {
         let policy = Policy {
-            threshold,
+            threshold: Threshold::new(threshold).unwrap(),
             ..Policy::default()
         };
         let mut machine = Machine::with_key(policy);

@@ -2,7 +2,7 @@
 
 use crate::common::{DAY, FakeAnswer, HOUR, MINUTE, Machine, SERVER, days};
 use core::time::Duration;
-use kms_core::{ActivationInterval, LicenseStatus, RenewalInterval, StatusCode, Tick};
+use kms_core::{ActivationInterval, LicenseStatus, RenewalInterval, StatusCode, Threshold, Tick};
 use kms_license::{CHECKPOINT_INTERVAL, Event, License, NETWORK_WATCH, Policy, RESUME_SPREAD};
 
 fn gaps(attempts: &[Tick]) -> Vec<Duration> {
@@ -77,7 +77,7 @@ fn a_count_that_stays_low_ends_the_licence_after_180_days() {
     assert!(gaps(&attempts).into_iter().all(is_a_retry));
     // A server edition on the same host stays activated.
     let mut server = Machine::licensed(Policy {
-        threshold: 5,
+        threshold: Threshold::new(5).unwrap(),
         ..Policy::default()
     });
     server.run_with_count(400 * DAY, 22);

@@ -3,9 +3,7 @@
 mod answer;
 mod chain;
 mod request;
-mod required_count;
 
 pub use answer::ActivationAnswer;
 pub use chain::{CertificateChain, CertificateChainError};
 pub use request::ActivationRequest;
-pub use required_count::{RequiredCount, RequiredCountError};

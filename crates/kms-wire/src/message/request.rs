@@ -1,7 +1,6 @@
-use super::RequiredCount;
 use kms_core::{
     ActivationId, ApplicationId, ByteOrder, Cmid, CountedId, Decode, DecodeError, Encode,
-    LicenseStatus, MachineName, Reader, StatusCode, Timestamp, Writer,
+    LicenseStatus, MachineName, Reader, StatusCode, Threshold, Timestamp, Writer,
 };
 use uuid::Uuid;
 
@@ -56,7 +55,7 @@ pub struct ActivationRequest {
     /// The id that it had before, if it was given a new one.
     pub previous_cmid: Option<Cmid>,
     /// How many machines the product needs.
-    pub required_count: RequiredCount,
+    pub required_count: Threshold,
     /// The client's clock.
     pub request_time: Timestamp,
     /// Fresh random bytes.
@@ -103,7 +102,7 @@ impl Encode for ActivationRequest {
         out.uuid(self.counted_id.as_uuid());
         out.uuid(self.cmid.as_uuid());
         out.uuid(self.previous_cmid.map_or(Uuid::nil(), |id| id.as_uuid()));
-        out.u32(self.required_count.value(), order);
+        out.u32(self.required_count.machines(), order);
         out.u32(0, order);
         out.i64(self.request_time.as_millis(), order);
         out.bytes(&self.nonce);
@@ -141,7 +140,7 @@ impl<'a> Decode<'a> for ActivationRequest {
             .map_err(|_| reader.rule_error("CMID", start + 64, "must not be nil"))?;
         let previous_cmid = Cmid::new(reader.uuid("previous CMID")?).ok();
         let count = reader.u32(order, "required count")?;
-        let required_count = RequiredCount::new(count).map_err(|_| {
+        let required_count = Threshold::new(count).map_err(|_| {
             reader.value_error("required count", start + 96, count.into(), "1 to 1000000")
         })?;
         let reserved = reader.u32(order, "reserved")?;
@@ -222,7 +221,7 @@ mod tests {
             counted_id: "0f0e0d0c-0b0a-4909-8807-060504030201".parse().unwrap(),
             cmid: "00112233-4455-4677-8899-aabbccddeeff".parse().unwrap(),
             previous_cmid: None,
-            required_count: RequiredCount::new(25).unwrap(),
+            required_count: Threshold::new(25).unwrap(),
             request_time: Timestamp::from_millis(1_700_000_000_000),
             nonce: core::array::from_fn(|at| u8::try_from(at).unwrap()),
             machine_name: "ws-17.contoso.example".parse().unwrap(),

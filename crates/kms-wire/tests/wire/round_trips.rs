@@ -2,12 +2,11 @@
 
 use kms_core::{
     ActivationId, ActivationInterval, AnswerTerms, ApplicationId, ByteOrder, Cmid, CountedId,
-    Decode, Encode, KeyId, LicenseStatus, MachineName, RenewalInterval, StatusCode, Timestamp,
-    ValidityInterval, Writer,
+    Decode, Encode, KeyId, LicenseStatus, MachineName, RenewalInterval, StatusCode, Threshold,
+    Timestamp, ValidityInterval, Writer,
 };
 use kms_wire::{
     ActivationAnswer, ActivationRequest, CertificateChain, Operation, Opnum, Outcome,
-    RequiredCount,
     pdu::{
         AlterContext, AlterContextResponse, AnyPdu, Bind, BindAck, BindNak, Body, CallId, CoCancel,
         ContextResult, ContextResultCode, Fault, FaultStatus, Header, Orphaned, PfcFlags, Prefix,
@@ -141,7 +140,7 @@ fn activation_request() -> impl Strategy<Value = ActivationRequest> {
                 counted_id: CountedId::new(Uuid::from_u128(ids[2])),
                 cmid: Cmid::new(Uuid::from_u128(cmid)).unwrap(),
                 previous_cmid: previous.map(|id| Cmid::new(Uuid::from_u128(id)).unwrap()),
-                required_count: RequiredCount::new(count).unwrap(),
+                required_count: Threshold::new(count).unwrap(),
                 request_time: Timestamp::from_millis(time),
                 nonce,
                 machine_name: MachineName::from_bytes(name.as_bytes()).unwrap(),

@@ -9,7 +9,7 @@ use super::{
     place::{Lines, field_at},
     report::{Names, Report},
 };
-use crate::{Application, Family, GracePeriod, GroupId, Policy, Threshold};
+use crate::{Application, Family, GracePeriod, GroupId, Policy};
 use alloc::{
     borrow::ToOwned,
     collections::BTreeSet,
@@ -17,7 +17,9 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use kms_core::{ActivationInterval, ApplicationId, CountedId, RenewalInterval, ValidityInterval};
+use kms_core::{
+    ActivationInterval, ApplicationId, CountedId, RenewalInterval, Threshold, ValidityInterval,
+};
 use toml::Spanned;
 use uuid::Uuid;
 
