@@ -28,6 +28,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader at the start of `bytes`; `context` names the structure in errors.
     #[must_use]
+    #[inline]
     pub const fn new(bytes: &'a [u8], context: &'static str) -> Self {
         Self {
             bytes,
@@ -40,36 +41,42 @@ impl<'a> Reader<'a> {
 
     /// The same reader with offsets counted from `base`, for bytes that stand inside others.
     #[must_use]
+    #[inline]
     pub const fn with_base(mut self, base: usize) -> Self {
         self.base = base;
         self
     }
 
     /// Names the structure that is read from here on.
+    #[inline]
     pub const fn set_context(&mut self, context: &'static str) {
         self.context = context;
     }
 
     /// The absolute offset of the next byte.
     #[must_use]
+    #[inline]
     pub const fn offset(&self) -> usize {
         self.base + self.position
     }
 
     /// The number of bytes read so far from this reader's own start.
     #[must_use]
+    #[inline]
     pub const fn position(&self) -> usize {
         self.position
     }
 
     /// The number of bytes left.
     #[must_use]
+    #[inline]
     pub const fn remaining(&self) -> usize {
         self.bytes.len() - self.position
     }
 
     /// The bytes left, unread.
     #[must_use]
+    #[inline]
     pub fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.position..).unwrap_or_default()
     }
@@ -129,6 +136,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When fewer are left.
+    #[inline]
     pub fn bytes(&mut self, count: usize, field: &'static str) -> Result<&'a [u8], DecodeError> {
         match self.rest().get(..count) {
             Some(bytes) => {
@@ -143,6 +151,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When fewer are left.
+    #[inline]
     pub fn array<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], DecodeError> {
         match self.rest().first_chunk::<N>() {
             Some(array) => {
@@ -157,6 +166,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When fewer are left.
+    #[inline]
     pub fn skip(&mut self, count: usize, field: &'static str) -> Result<(), DecodeError> {
         self.bytes(count, field).map(drop)
     }
@@ -166,6 +176,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When fewer are left.
+    #[inline]
     pub fn sub(&mut self, count: usize, field: &'static str) -> Result<Self, DecodeError> {
         let base = self.offset();
         let bytes = self.bytes(count, field)?;
@@ -182,6 +193,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When none is left.
+    #[inline]
     pub fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         self.array::<1>(field).map(|[byte]| byte)
     }
@@ -190,6 +202,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When fewer than 2 bytes are left.
+    #[inline]
     pub fn u16(&mut self, order: ByteOrder, field: &'static str) -> Result<u16, DecodeError> {
         self.array(field).map(|bytes| match order {
             ByteOrder::Little => u16::from_le_bytes(bytes),
@@ -201,6 +214,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When fewer than 4 bytes are left.
+    #[inline]
     pub fn u32(&mut self, order: ByteOrder, field: &'static str) -> Result<u32, DecodeError> {
         self.array(field).map(|bytes| match order {
             ByteOrder::Little => u32::from_le_bytes(bytes),
@@ -212,6 +226,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When fewer than 8 bytes are left.
+    #[inline]
     pub fn i64(&mut self, order: ByteOrder, field: &'static str) -> Result<i64, DecodeError> {
         self.array(field).map(|bytes| match order {
             ByteOrder::Little => i64::from_le_bytes(bytes),
@@ -223,6 +238,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When fewer than 16 bytes are left.
+    #[inline]
     pub fn uuid(&mut self, field: &'static str) -> Result<Uuid, DecodeError> {
         self.array(field).map(Uuid::from_bytes)
     }
@@ -231,6 +247,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When bytes are left.
+    #[inline]
     pub const fn finish(&self) -> Result<(), DecodeError> {
         match self.remaining() {
             0 => Ok(()),

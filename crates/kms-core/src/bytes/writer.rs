@@ -14,6 +14,7 @@ pub struct Writer<'a> {
 impl<'a> Writer<'a> {
     /// A writer that appends to `out`.
     #[must_use]
+    #[inline]
     pub const fn new(out: &'a mut Vec<u8>) -> Self {
         let start = out.len();
         Self { out, start }
@@ -21,21 +22,25 @@ impl<'a> Writer<'a> {
 
     /// The number of bytes written.
     #[must_use]
+    #[inline]
     pub const fn position(&self) -> usize {
         self.out.len() - self.start
     }
 
     /// Appends bytes as they are.
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
     }
 
     /// Appends one byte.
+    #[inline]
     pub fn u8(&mut self, value: u8) {
         self.out.push(value);
     }
 
     /// Appends a 16-bit unsigned integer.
+    #[inline]
     pub fn u16(&mut self, value: u16, order: ByteOrder) {
         self.bytes(&match order {
             ByteOrder::Little => value.to_le_bytes(),
@@ -44,6 +49,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Appends a 32-bit unsigned integer.
+    #[inline]
     pub fn u32(&mut self, value: u32, order: ByteOrder) {
         self.bytes(&match order {
             ByteOrder::Little => value.to_le_bytes(),
@@ -52,6 +58,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Appends a 64-bit signed integer.
+    #[inline]
     pub fn i64(&mut self, value: i64, order: ByteOrder) {
         self.bytes(&match order {
             ByteOrder::Little => value.to_le_bytes(),
@@ -60,22 +67,26 @@ impl<'a> Writer<'a> {
     }
 
     /// Appends a UUID as its 16 bytes in network order (RFC 9562 section 4).
+    #[inline]
     pub fn uuid(&mut self, value: Uuid) {
         self.bytes(value.as_bytes());
     }
 
     /// Appends `count` zero bytes.
+    #[inline]
     pub fn zeros(&mut self, count: usize) {
         self.out.resize(self.out.len() + count, 0);
     }
 
     /// Appends zero bytes until the position is a multiple of `alignment`, which is not 0.
+    #[inline]
     pub fn align(&mut self, alignment: usize) {
         self.zeros(self.position().next_multiple_of(alignment) - self.position());
     }
 
     /// Overwrites two bytes written before, as a length that was not known yet.
     /// A position that was not written is left alone.
+    #[inline]
     pub fn patch_u16(&mut self, position: usize, value: u16, order: ByteOrder) {
         let bytes = match order {
             ByteOrder::Little => value.to_le_bytes(),
