@@ -1,7 +1,7 @@
 //! A clock that moves only when a test says so.
 
 use core::time::Duration;
-use kms_core::{Now, Tick, Timestamp};
+use kms_core::{Clock, Now, Tick, Timestamp};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Both clocks of [`Now`], standing still until they are moved. Clones share one time, so a test
@@ -18,12 +18,6 @@ impl ManualClock {
         Self {
             now: Arc::new(Mutex::new(start)),
         }
-    }
-
-    /// The time by both clocks.
-    #[must_use]
-    pub fn now(&self) -> Now {
-        *self.lock()
     }
 
     /// Lets `duration` pass, in whole milliseconds: both clocks move. Returns the new time.
@@ -52,6 +46,12 @@ impl ManualClock {
     fn lock(&self) -> MutexGuard<'_, Now> {
         // A pair of numbers is whole even after a panic in another test thread.
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Now {
+        *self.lock()
     }
 }
 

@@ -9,6 +9,8 @@ enum Tier {
     Core,
     /// An engine without I/O: the core tier but for kms-core.
     Engine,
+    /// What the services share of the machine: clocks, entropy, configuration and private files.
+    Support,
     /// What puts sockets and files around engines.
     Service,
     /// Test support.
@@ -17,7 +19,7 @@ enum Tier {
     Top,
 }
 
-const TIERS: [(Tier, &[&str]); 5] = [
+const TIERS: [(Tier, &[&str]); 6] = [
     (Tier::Core, &["kms-core"]),
     (
         Tier::Engine,
@@ -30,6 +32,7 @@ const TIERS: [(Tier, &[&str]); 5] = [
             "kms-trust",
         ],
     ),
+    (Tier::Support, &["kms-service"]),
     (Tier::Service, &["kms-host", "kms-client"]),
     (Tier::Testkit, &["kms-testkit"]),
     (Tier::Top, &["examples", "benches"]),
@@ -112,8 +115,8 @@ fn tier(name: &str) -> Option<Tier> {
 fn is_allowed(from: Tier, to: Tier, kind: Kind) -> bool {
     match (from, to) {
         (_, Tier::Top) | (Tier::Core, _) => false,
-        (Tier::Engine, to) => to == Tier::Core,
-        (Tier::Service, Tier::Core | Tier::Engine) => true,
+        (Tier::Engine | Tier::Support, to) => to == Tier::Core,
+        (Tier::Service, Tier::Core | Tier::Engine | Tier::Support) => true,
         (Tier::Service, Tier::Service) => false,
         (Tier::Service, Tier::Testkit) => kind == Kind::Dev,
         (Tier::Testkit, to) => to != Tier::Testkit,
@@ -295,6 +298,9 @@ mod tests {
             ("kms-license", "kms-testkit", Dev),
             ("kms-trust", "kms-host", Dev),
             ("kms-count", "examples", Dev),
+            ("kms-keys", "kms-service", Normal),
+            ("kms-service", "kms-keys", Normal),
+            ("kms-service", "kms-host", Dev),
             ("kms-host", "kms-client", Normal),
             ("kms-host", "kms-client", Dev),
             ("kms-client", "kms-host", Normal),
@@ -325,6 +331,7 @@ mod tests {
                 &[
                     ("kms-core", Normal),
                     ("kms-count", Normal),
+                    ("kms-service", Normal),
                     ("kms-testkit", Dev),
                 ],
             ),
