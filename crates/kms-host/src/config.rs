@@ -1,0 +1,272 @@
+//! The host's configuration file.
+
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+use kms_core::{ActivationInterval, RenewalInterval};
+use kms_service::config::{self, ConfigError, de};
+use kms_srv::{DomainName, PublishList, ServiceName};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::path::{Path, PathBuf};
+
+/// Everything that an administrator can set, from one TOML file. Unknown keys are refused.
+///
+/// ```toml
+/// listen = "0.0.0.0:1688"        # an address, or a list of them; port 1688 is the documented one
+/// identity = "kms1"              # folder with host.key and chain.pem, as `authority certify` makes it
+/// # catalogue = "products.toml"  # products and host keys; the built-in catalogue if left out
+/// activation_interval = 120      # minutes, 15 to 43200: given to clients that are not activated
+/// renewal_interval = 10080       # minutes, 15 to 43200: given to clients that are activated
+/// clock_tolerance = 240          # minutes that a client's clock may differ from the host's
+/// retention = 30                 # days that a machine counts after its last request
+/// count_virtual_machines = true  # false: virtual machines are answered and not counted
+///
+/// [dns]                          # leave the table out and nothing is published
+/// server = "192.0.2.53:53"       # the zones' primary server
+/// key_file = "kms.key"           # TSIG key in BIND's form
+/// host_name = "kms1.contoso.com" # default: the name in the host's certificate
+/// addresses = ["192.0.2.10"]     # default: the addresses listened on, where they name one
+/// domains = ["contoso.com, 10, 75"]  # publish list: domain[, priority[, weight]]; default: host_name's domain
+/// service = "_vlmcs._tcp"        # the SRV service
+/// ttl = 3600                     # seconds that resolvers may keep the records
+///
+/// [limits]
+/// connections = 4096             # at once
+/// connections_per_source = 64    # at once from one address
+/// exchange_seconds = 15          # from the connection, or the last answer, to the next whole request
+/// ```
+///
+/// Paths are relative to the file's own folder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct HostConfig {
+    /// Where to listen.
+    #[serde(deserialize_with = "one_or_more")]
+    pub listen: Vec<SocketAddr>,
+    /// Folder of the host's key and certificate chain.
+    pub identity: PathBuf,
+    /// Catalogue file; the built-in catalogue if `None`.
+    pub catalogue: Option<PathBuf>,
+    /// What clients that are not activated are told to wait between attempts.
+    #[serde(default, deserialize_with = "activation_interval")]
+    pub activation_interval: ActivationInterval,
+    /// What activated clients are told to wait between renewals.
+    #[serde(default, deserialize_with = "renewal_interval")]
+    pub renewal_interval: RenewalInterval,
+    /// How far a client's clock may be from the host's.
+    #[serde(default = "four_hours", deserialize_with = "de::minutes")]
+    pub clock_tolerance: Duration,
+    /// How long a machine counts after its last request.
+    #[serde(default = "thirty_days", deserialize_with = "de::days")]
+    pub retention: Duration,
+    /// Whether virtual machines count.
+    #[serde(default = "yes")]
+    pub count_virtual_machines: bool,
+    /// Publishing; `None` publishes nothing.
+    pub dns: Option<DnsConfig>,
+    /// What one peer, and all together, may hold.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// The `[dns]` table: publishing the host's SRV record.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DnsConfig {
+    /// The zones' primary server.
+    pub server: SocketAddr,
+    /// TSIG key file in BIND's form. Every update is signed, and only a signed answer counts.
+    pub key_file: PathBuf,
+    /// The name that the SRV record points at; the certificate's name if `None`.
+    #[serde(default, deserialize_with = "de::some_text")]
+    pub host_name: Option<DomainName>,
+    /// The addresses published for that name.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+    /// Publish list; empty means the domain of the host name.
+    #[serde(default, deserialize_with = "publish_list")]
+    pub domains: PublishList,
+    /// The SRV service.
+    #[serde(default, deserialize_with = "de::text")]
+    pub service: ServiceName,
+    /// Time to live of the records, in seconds.
+    #[serde(default = "one_hour")]
+    pub ttl: u32,
+}
+
+/// The `[limits]` table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections at once.
+    #[serde(deserialize_with = "de::at_least_one")]
+    pub connections: usize,
+    /// Connections at once from one address (for IPv6, from one /64).
+    #[serde(deserialize_with = "de::at_least_one")]
+    pub connections_per_source: usize,
+    /// From the connection, or the last answer, to the next whole request. Bytes do not extend it.
+    #[serde(rename = "exchange_seconds", deserialize_with = "de::seconds")]
+    pub exchange: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            connections_per_source: 64,
+            exchange: Duration::from_secs(15),
+        }
+    }
+}
+
+impl HostConfig {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or breaks a rule of a key.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(&config::read(path)?, path)
+    }
+
+    /// Reads a configuration from text; `path` names it in errors and anchors relative paths.
+    ///
+    /// # Errors
+    /// When it breaks a rule of a key.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = config::parse(text, path)?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        config.identity = folder.join(&config.identity);
+        config.catalogue = config.catalogue.map(|catalogue| folder.join(catalogue));
+        if let Some(dns) = &mut config.dns {
+            dns.key_file = folder.join(&dns.key_file);
+        }
+        Ok(config)
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn one_hour() -> u32 {
+    3600
+}
+
+const fn four_hours() -> Duration {
+    Duration::from_secs(4 * 3600)
+}
+
+const fn thirty_days() -> Duration {
+    Duration::from_secs(30 * 24 * 3600)
+}
+
+fn one_or_more<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<SocketAddr>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(
+        untagged,
+        expecting = "an address with its port, as \"0.0.0.0:1688\", or a list of them"
+    )]
+    enum OneOrMore {
+        One(SocketAddr),
+        More(Vec<SocketAddr>),
+    }
+    match OneOrMore::deserialize(input)? {
+        OneOrMore::One(address) => Ok(vec![address]),
+        OneOrMore::More(addresses) if addresses.is_empty() => Err(D::Error::custom(
+            "an empty list: name at least one address to listen on",
+        )),
+        OneOrMore::More(addresses) => Ok(addresses),
+    }
+}
+
+fn publish_list<'de, D: Deserializer<'de>>(input: D) -> Result<PublishList, D::Error> {
+    let lines = Vec::<String>::deserialize(input)?;
+    PublishList::from_lines(lines.iter().map(String::as_str)).map_err(D::Error::custom)
+}
+
+fn activation_interval<'de, D: Deserializer<'de>>(
+    input: D,
+) -> Result<ActivationInterval, D::Error> {
+    ActivationInterval::from_minutes(u32::deserialize(input)?).map_err(D::Error::custom)
+}
+
+fn renewal_interval<'de, D: Deserializer<'de>>(input: D) -> Result<RenewalInterval, D::Error> {
+    RenewalInterval::from_minutes(u32::deserialize(input)?).map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<HostConfig, String> {
+        HostConfig::parse(text, Path::new("conf/host.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn two_keys_are_enough_and_the_rest_has_the_documented_defaults() {
+        let config = parse("listen = \"127.0.0.1:1688\"\nidentity = \"kms1\"").unwrap();
+        assert_eq!(config.listen, ["127.0.0.1:1688".parse().unwrap()]);
+        assert_eq!(config.identity, Path::new("conf/kms1"));
+        assert_eq!(config.activation_interval.minutes(), 120);
+        assert_eq!(config.renewal_interval.minutes(), 10_080);
+        assert_eq!(config.clock_tolerance, four_hours());
+        assert_eq!(config.retention, thirty_days());
+        assert!(
+            config.count_virtual_machines && config.dns.is_none() && config.catalogue.is_none()
+        );
+        assert_eq!(config.limits, Limits::default());
+    }
+
+    #[test]
+    fn the_documented_example_is_a_valid_file() {
+        let source = include_str!("config.rs");
+        let example: String = source
+            .lines()
+            .skip_while(|line| *line != "/// ```toml")
+            .skip(1)
+            .take_while(|line| *line != "/// ```")
+            .map(|line| line.trim_start_matches("///").to_owned() + "\n")
+            .collect();
+        let config = parse(&example).unwrap();
+        assert_eq!(config.dns.unwrap().domains.entries().len(), 1);
+    }
+
+    #[test]
+    fn a_wrong_value_is_shown_with_its_line_and_what_is_allowed() {
+        let base = "listen = \"127.0.0.1:1688\"\nidentity = \"kms1\"\n";
+        for (line, wanted) in [
+            ("activation_interval = 14", "allowed are 15 to 43200"),
+            ("renewal_interval = 43201", "allowed are 15 to 43200"),
+            ("retention = 0", "allowed are 1 to 3650"),
+            ("clock_tolerance = 0", "out of range"),
+            ("unknown = 1", "unknown field `unknown`"),
+            ("count_virtual_machines = \"yes\"", "expected a boolean"),
+        ] {
+            let error = parse(&format!("{base}{line}")).unwrap_err();
+            assert!(error.starts_with("conf/host.toml: "), "{error}");
+            assert!(
+                error.contains("line 3") && error.contains(wanted),
+                "{line}: {error}"
+            );
+        }
+        for (text, wanted) in [
+            ("", "missing field `listen`"),
+            ("listen = []\nidentity = \"k\"", "at least one address"),
+            (
+                "listen = \"1688\"\nidentity = \"k\"",
+                "an address with its port",
+            ),
+            (
+                "listen = \"127.0.0.1:1688\"\nidentity = \"k\"\n[limits]\nconnections = 0",
+                "line 4",
+            ),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
+}

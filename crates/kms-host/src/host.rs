@@ -1,0 +1,261 @@
+//! The host engine: what is decided about a request, without sockets, files or clocks.
+
+use crate::{Entry, HostEvent, RequestProcessed};
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+use kms_core::{
+    ActivationInterval, AnswerTerms, CountedId, Decode, Entropy, KeyId, Now, RenewalInterval,
+    StatusCode, Tick, Timestamp,
+};
+use kms_count::{Change, CmidTable, Counters, Family, Request, RestoreError, Snapshot};
+use kms_keys::{Catalogue, Product};
+use kms_wire::ActivationRequest;
+
+/// What an administrator sets about answers.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "plain data that callers make")]
+pub struct Settings {
+    /// What clients that are not activated are told to wait.
+    pub activation_interval: ActivationInterval,
+    /// What activated clients are told to wait.
+    pub renewal_interval: RenewalInterval,
+    /// How far a client's clock may be from the host's.
+    pub clock_tolerance: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            activation_interval: ActivationInterval::default(),
+            renewal_interval: RenewalInterval::default(),
+            clock_tolerance: Duration::from_secs(4 * 3600),
+        }
+    }
+}
+
+/// What a host's certificate allows: the host is activated while it has one that is valid.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "plain data that callers make")]
+pub struct Activation {
+    /// The key that signs.
+    pub key_id: KeyId,
+    /// The product key groups that it may activate.
+    pub scope: BTreeSet<String>,
+    /// When the certificate ends.
+    pub not_after: Timestamp,
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "an answer is given or refused")]
+pub enum Decision {
+    /// To be answered with these terms, once they are durable and signed.
+    Grant(AnswerTerms),
+    /// To be refused with this code.
+    Refuse(StatusCode),
+}
+
+/// A decision with all that follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Handled {
+    /// What the client is told.
+    pub decision: Decision,
+    /// What the store must keep.
+    pub entry: Entry,
+    /// What the event log must hold; `None` when the message was not understood.
+    pub event: Option<HostEvent>,
+}
+
+/// The host engine.
+///
+/// A request goes through these questions in this order, and the first that fails refuses it:
+/// is the message well formed (0x8007000D); is this host activated (0xC004F041); does its
+/// certificate cover the product, and does its catalogue know it as the client does (0xC004F042);
+/// are the clocks close enough (0xC004F06C). What remains is counted and granted.
+#[derive(Debug)]
+pub struct Host {
+    catalogue: Catalogue,
+    activation: Option<Activation>,
+    settings: Settings,
+    table: CmidTable,
+}
+
+impl Host {
+    /// A host that begins with the count of `snapshot`; without an `activation` it refuses everyone.
+    ///
+    /// # Errors
+    /// When the snapshot contradicts itself.
+    pub fn new(
+        catalogue: Catalogue,
+        activation: Option<Activation>,
+        settings: Settings,
+        count: kms_count::Config,
+        snapshot: &Snapshot,
+        entropy: &mut impl Entropy,
+        now: Now,
+    ) -> Result<Self, RestoreError> {
+        let table = CmidTable::restore(count, snapshot, entropy, now)?;
+        Ok(Self {
+            catalogue,
+            activation,
+            settings,
+            table,
+        })
+    }
+
+    /// Decides about a RequestActivation message.
+    pub fn handle_request(&mut self, message: &[u8], now: Now) -> Handled {
+        let request = match ActivationRequest::decode_all(message) {
+            Ok(request) => request,
+            Err(error) => {
+                tracing::debug!(%error, "a request is malformed");
+                self.table.record_failure(None, None);
+                let decision = Decision::Refuse(StatusCode::INVALID_DATA);
+                let entry = Entry::Failed {
+                    counted_id: None,
+                    license_status: None,
+                };
+                return Handled {
+                    decision,
+                    entry,
+                    event: None,
+                };
+            }
+        };
+        let (decision, entry) = match self.admit(&request, now) {
+            Ok((key_id, product)) => {
+                let counted = Request {
+                    counted_id: product.counted_id,
+                    cmid: request.cmid,
+                    threshold: product.threshold,
+                    license_status: request.license_status,
+                    virtual_machine: request.virtual_machine,
+                };
+                let validity = product.policy.validity;
+                let recorded = self.table.record(&counted, now);
+                if recorded.change == Change::TooManyFamilies {
+                    let entry = failed(Some(counted.counted_id), &request);
+                    (Decision::Refuse(StatusCode::BUSY), entry)
+                } else {
+                    let terms = AnswerTerms {
+                        count: recorded.count,
+                        activation_interval: self.settings.activation_interval,
+                        renewal_interval: self.settings.renewal_interval,
+                        validity,
+                        cmid: request.cmid,
+                        host_time: now.wall,
+                        key_id,
+                    };
+                    let dropped = recorded.dropped;
+                    let entry = Entry::Answered {
+                        request: counted,
+                        at: now.wall,
+                        dropped,
+                    };
+                    (Decision::Grant(terms), entry)
+                }
+            }
+            Err((code, counted_id)) => {
+                self.table
+                    .record_failure(counted_id, Some(request.license_status));
+                (Decision::Refuse(code), failed(counted_id, &request))
+            }
+        };
+        let code = match decision {
+            Decision::Grant(_) => StatusCode::OK,
+            Decision::Refuse(code) => code,
+        };
+        let event = Some(HostEvent::RequestProcessed(RequestProcessed {
+            code,
+            required_count: request.required_count.machines(),
+            machine_name: request.machine_name,
+            cmid: request.cmid,
+            client_time: request.request_time,
+            virtual_machine: request.virtual_machine,
+            license_status: request.license_status,
+            minutes_remaining: request.minutes_remaining,
+            activation_id: request.activation_id,
+        }));
+        Handled {
+            decision,
+            entry,
+            event,
+        }
+    }
+
+    /// Lets records go whose time is over.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.table.handle_timeout(now);
+    }
+
+    /// When the next record's time is over.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Tick> {
+        self.table.poll_timeout()
+    }
+
+    /// Whether this host may answer: it has a certificate that is still valid.
+    #[must_use]
+    pub fn is_activated(&self, now: Now) -> bool {
+        self.activation
+            .as_ref()
+            .is_some_and(|activation| now.wall <= activation.not_after)
+    }
+
+    /// The products that this host knows.
+    #[must_use]
+    pub const fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// The families that have asked, by ascending counted id.
+    pub fn families(&self) -> impl Iterator<Item = &Family> {
+        self.table.families()
+    }
+
+    /// The documented counters over all families.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        self.table.counters()
+    }
+
+    /// The count, to be kept elsewhere.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.table.snapshot()
+    }
+
+    fn admit(
+        &self,
+        request: &ActivationRequest,
+        now: Now,
+    ) -> Result<(KeyId, &Product), (StatusCode, Option<CountedId>)> {
+        let product = self.catalogue.product(request.activation_id);
+        let family = product.map(|product| product.counted_id);
+        let activation = self
+            .activation
+            .as_ref()
+            .filter(|activation| now.wall <= activation.not_after)
+            .ok_or((StatusCode::VL_KEY_MANAGEMENT_SERVICE_NOT_ACTIVATED, family))?;
+        // A client whose catalogue places the product elsewhere would be counted in a wrong family.
+        let product = product
+            .filter(|product| {
+                product.application_id == request.application_id
+                    && product.counted_id == request.counted_id
+                    && product.is_covered_by(&activation.scope)
+            })
+            .ok_or((StatusCode::VL_KEY_MANAGEMENT_SERVICE_ID_MISMATCH, family))?;
+        if request.request_time.distance(now.wall) > self.settings.clock_tolerance {
+            return Err((StatusCode::VL_INVALID_TIMESTAMP, family));
+        }
+        Ok((activation.key_id, product))
+    }
+}
+
+const fn failed(counted_id: Option<CountedId>, request: &ActivationRequest) -> Entry {
+    Entry::Failed {
+        counted_id,
+        license_status: Some(request.license_status),
+    }
+}

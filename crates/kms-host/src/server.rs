@@ -1,0 +1,325 @@
+//! The TCP server: sockets around the connection engine, with limits.
+
+use crate::{HostReply, HostService, Limits, Store};
+use core::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    time::Duration,
+};
+use kms_core::{Clock, Entropy};
+use kms_srv::DEFAULT_PORT;
+use kms_wire::server::{Call, Config, Connection, Event, Reply};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long connections may go on after the server was told to stop.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long the server rests when it cannot accept, as when it has no file descriptors left:
+/// doubled each time from the first to the last.
+const ACCEPT_REST: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+const BACKLOG: u32 = 1024;
+
+/// How much is read at once: many requests, and little memory for a connection that sends none.
+const READ_SIZE: usize = 4096;
+
+/// Listening sockets that are not served yet.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<TcpListener>,
+}
+
+/// An address could not be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct BindError {
+    /// The address.
+    pub address: SocketAddr,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl Server {
+    /// Listens on every address.
+    ///
+    /// # Errors
+    /// When one of them is taken or not this machine's.
+    pub fn bind(addresses: &[SocketAddr]) -> Result<Self, BindError> {
+        let listen = |address: SocketAddr| {
+            let socket = if address.is_ipv4() {
+                TcpSocket::new_v4()
+            } else {
+                TcpSocket::new_v6()
+            }?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        };
+        let listeners = addresses
+            .iter()
+            .map(|&address| listen(address).map_err(|source| BindError { address, source }))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { listeners })
+    }
+
+    /// The addresses listened on, with the ports that the system chose where 0 was asked for.
+    #[must_use]
+    pub fn local_addresses(&self) -> Vec<SocketAddr> {
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok())
+            .collect()
+    }
+
+    /// Serves until `stop`, then ends: no new connections, [`DRAIN`] for those that are open.
+    pub async fn run<S: Store, C: Clock + Send + Sync + 'static>(
+        self,
+        service: Arc<HostService<S, C>>,
+        limits: Limits,
+        entropy: &mut impl Entropy,
+        stop: CancellationToken,
+    ) {
+        let shared = Arc::new(Shared {
+            service,
+            limits,
+            association_group: association_group(entropy),
+            sources: Mutex::default(),
+        });
+        let (connections, tasks) = (
+            Arc::new(Semaphore::new(limits.connections)),
+            TaskTracker::new(),
+        );
+        let end = CancellationToken::new();
+        let mut accepting = tokio::task::JoinSet::new();
+        for listener in self.listeners {
+            accepting.spawn(accept(
+                listener,
+                Arc::clone(&shared),
+                Arc::clone(&connections),
+                tasks.clone(),
+                (stop.clone(), end.clone()),
+            ));
+        }
+        while accepting.join_next().await.is_some() {}
+        tasks.close();
+        if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
+            end.cancel();
+            tasks.wait().await;
+        }
+    }
+}
+
+struct Shared<S, C> {
+    service: Arc<HostService<S, C>>,
+    limits: Limits,
+    association_group: NonZeroU32,
+    // INVARIANT: no entry is 0, so the map is never larger than the number of open connections.
+    sources: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// One connection's place in the limits; dropping it frees the place.
+struct Admitted<S, C> {
+    shared: Arc<Shared<S, C>>,
+    source: IpAddr,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl<S, C> Shared<S, C> {
+    fn admit(
+        self: &Arc<Self>,
+        peer: IpAddr,
+        permit: OwnedSemaphorePermit,
+    ) -> Option<Admitted<S, C>> {
+        let source = source_of(peer);
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = sources.entry(source).or_insert(0);
+        if *open >= self.limits.connections_per_source {
+            return None;
+        }
+        *open += 1;
+        Some(Admitted {
+            shared: Arc::clone(self),
+            source,
+            _permit: permit,
+        })
+    }
+}
+
+impl<S, C> Drop for Admitted<S, C> {
+    fn drop(&mut self) {
+        let mut sources = self
+            .shared
+            .sources
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = sources.get_mut(&self.source) {
+            *open -= 1;
+            if *open == 0 {
+                sources.remove(&self.source);
+            }
+        }
+    }
+}
+
+/// A whole /64 is one source: whoever has one IPv6 address has them all.
+fn source_of(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+/// Every connection belongs to the one group of this process, whose number peers cannot guess.
+fn association_group(entropy: &mut impl Entropy) -> NonZeroU32 {
+    let number = entropy.below(u32::MAX.into());
+    u32::try_from(number)
+        .ok()
+        .and_then(|n| NonZeroU32::new(n + 1))
+        .unwrap_or(NonZeroU32::MIN)
+}
+
+async fn accept<S: Store, C: Clock + Send + Sync + 'static>(
+    listener: TcpListener,
+    shared: Arc<Shared<S, C>>,
+    connections: Arc<Semaphore>,
+    tasks: TaskTracker,
+    (stop, end): (CancellationToken, CancellationToken),
+) {
+    let port = listener
+        .local_addr()
+        .map_or(DEFAULT_PORT.get(), |address| address.port());
+    let mut rest = ACCEPT_REST.0;
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = async {
+                // With no place left, peers wait in the backlog and cost this process nothing.
+                let permit = Arc::clone(&connections).acquire_owned().await;
+                (permit, listener.accept().await)
+            } => accepted,
+        };
+        let (Ok(permit), stream) = accepted else {
+            return;
+        };
+        match stream {
+            Ok((stream, peer)) => {
+                rest = ACCEPT_REST.0;
+                let Some(admitted) = shared.admit(peer.ip(), permit) else {
+                    tracing::warn!(%peer, "too many connections from one source: closed");
+                    continue;
+                };
+                let end = end.clone();
+                tasks.spawn(async move {
+                    tokio::select! {
+                        () = end.cancelled() => {}
+                        served = serve(stream, &admitted.shared, port) => match served {
+                            Ok(()) => {}
+                            Err(error) => tracing::debug!(%peer, %error, "connection ended"),
+                        },
+                    }
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections");
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(rest) => rest = (rest * 2).min(ACCEPT_REST.1),
+                }
+            }
+        }
+    }
+}
+
+async fn serve<S: Store, C: Clock>(
+    mut stream: TcpStream,
+    shared: &Shared<S, C>,
+    port: u16,
+) -> io::Result<()> {
+    // An answer is one small write: waiting to fill a segment would only delay it.
+    stream.set_nodelay(true)?;
+    let config = Config {
+        port,
+        association_group: shared.association_group,
+    };
+    let mut connection = Connection::new(config);
+    let mut input = [0; READ_SIZE];
+    // Absolute: bytes that trickle in do not extend it, only a whole answered call does.
+    let mut deadline = Instant::now() + shared.limits.exchange;
+    while !connection.is_closed() {
+        let room = connection.input_room().min(READ_SIZE);
+        let room = input.get_mut(..room).unwrap_or_default();
+        let Ok(read) = timeout_at(deadline, stream.read(room)).await else {
+            return Ok(());
+        };
+        let bytes = match read? {
+            0 => return Ok(()),
+            read => room.get(..read).unwrap_or_default(),
+        };
+        connection.handle_input(bytes);
+        while let Some(call) = next_call(&mut connection, &shared.service).await {
+            let (call, reply) = call;
+            let reply = match &reply {
+                HostReply::Answer(bytes) => Reply::Bytes(bytes),
+                HostReply::Refused(code) => Reply::Refused(*code),
+            };
+            if let Err(error) = connection.respond(call, reply) {
+                tracing::error!(%error, "an answer could not be given");
+                return Ok(());
+            }
+            if !send(&mut connection, &mut stream, deadline).await? {
+                return Ok(());
+            }
+            deadline = Instant::now() + shared.limits.exchange;
+        }
+        if !send(&mut connection, &mut stream, deadline).await? {
+            return Ok(());
+        }
+    }
+    stream.shutdown().await
+}
+
+/// Sends what waits; whether it went out in time.
+async fn send(
+    connection: &mut Connection,
+    stream: &mut TcpStream,
+    deadline: Instant,
+) -> io::Result<bool> {
+    while let Some(bytes) = connection.poll_transmit() {
+        match timeout_at(deadline, stream.write_all(bytes)).await {
+            Ok(written) => written?,
+            Err(_) => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// The next complete call with its answer.
+async fn next_call<S: Store, C: Clock>(
+    connection: &mut Connection,
+    service: &HostService<S, C>,
+) -> Option<(Call, HostReply)> {
+    loop {
+        return Some(match connection.poll_event()? {
+            Event::RequestActivation { call, message } => {
+                (call, service.request_activation(message).await)
+            }
+            Event::GetHostCertificate { call } => (call, service.host_certificate()),
+            Event::Closed { violation } => {
+                tracing::debug!(%violation, "the peer broke a rule");
+                continue;
+            }
+            _ => continue,
+        });
+    }
+}
