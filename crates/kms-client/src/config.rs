@@ -1,0 +1,180 @@
+//! The client's configuration file.
+
+use core::{net::SocketAddr, time::Duration};
+use kms_service::config::{self, ConfigError, de};
+use kms_srv::{DomainName, PinnedHost, SelectionRule, ServiceName};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::path::{Path, PathBuf};
+
+/// Everything that can be set for a client, from one TOML file. Unknown keys are refused.
+///
+/// ```toml
+/// root = "root.pem"                # the authority's root certificate, pinned
+/// product = "Windows 7 Enterprise" # a name or an activation id of the catalogue
+/// state = "client.state"           # the state file; made at the first start
+/// # host = "kms1.contoso.com:1688" # a pinned host: name, name:port, [v6]:port, or :port
+/// domains = ["contoso.com"]        # where to look for hosts; default: the system's search list
+/// # lookup_domain = "contoso.com"  # look in this domain alone
+/// # nameserver = "192.0.2.53:53"   # default: the system's
+/// # service = "_vlmcs._tcp"        # the SRV service
+/// # caching = true                 # keep to the host that answered last
+/// # selection = "rfc2782"          # or "legacy": priorities and weights ignored
+/// # machine_name = "ws-17"         # default: the system's
+/// # virtual_machine = false        # what the host is told
+/// # catalogue = "products.toml"    # default: the built-in catalogue
+/// # clock_tolerance = 240          # minutes that a host's clock may differ
+/// # host_timeout = 15              # seconds that one host may take in all
+/// ```
+///
+/// Paths are relative to the file's own folder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// PEM file with the pinned root certificates.
+    pub root: PathBuf,
+    /// The product: its name or activation id in the catalogue.
+    pub product: String,
+    /// The state file.
+    pub state: PathBuf,
+    /// A pinned host; turns discovery off.
+    #[serde(default, deserialize_with = "de::some_text")]
+    pub host: Option<PinnedHost>,
+    /// Domains in which to look for hosts, in order; empty means the system's search list.
+    #[serde(default, deserialize_with = "de::texts")]
+    pub domains: Vec<DomainName>,
+    /// The one domain in which to look, instead of `domains`.
+    #[serde(default, deserialize_with = "de::some_text")]
+    pub lookup_domain: Option<DomainName>,
+    /// The DNS server; the system's if `None`.
+    pub nameserver: Option<SocketAddr>,
+    /// The SRV service.
+    #[serde(default, deserialize_with = "de::text")]
+    pub service: ServiceName,
+    /// Whether the host that answered last is asked first.
+    #[serde(default = "yes")]
+    pub caching: bool,
+    /// How a host is chosen from SRV records.
+    #[serde(default, deserialize_with = "selection")]
+    pub selection: SelectionRule,
+    /// The name that hosts are told; the system's if `None`.
+    pub machine_name: Option<String>,
+    /// Whether hosts are told that this is a virtual machine.
+    #[serde(default)]
+    pub virtual_machine: bool,
+    /// Catalogue file; the built-in catalogue if `None`.
+    pub catalogue: Option<PathBuf>,
+    /// How far a host's clock may be from the client's.
+    #[serde(default = "four_hours", deserialize_with = "de::minutes")]
+    pub clock_tolerance: Duration,
+    /// What one host may take in all, from connecting to its last answer.
+    #[serde(default = "fifteen_seconds", deserialize_with = "de::seconds")]
+    pub host_timeout: Duration,
+}
+
+impl ClientConfig {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or breaks a rule of a key.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(&config::read(path)?, path)
+    }
+
+    /// Reads a configuration from text; `path` names it in errors and anchors relative paths.
+    ///
+    /// # Errors
+    /// When it breaks a rule of a key.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = config::parse(text, path)?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        config.root = folder.join(&config.root);
+        config.state = folder.join(&config.state);
+        config.catalogue = config.catalogue.map(|catalogue| folder.join(catalogue));
+        Ok(config)
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn four_hours() -> Duration {
+    Duration::from_secs(4 * 3600)
+}
+
+const fn fifteen_seconds() -> Duration {
+    Duration::from_secs(15)
+}
+
+fn selection<'de, D: Deserializer<'de>>(input: D) -> Result<SelectionRule, D::Error> {
+    match String::deserialize(input)?.as_str() {
+        "rfc2782" => Ok(SelectionRule::Rfc2782),
+        "legacy" => Ok(SelectionRule::Legacy),
+        other => Err(D::Error::custom(format_args!(
+            "{other:?} is no selection: \"rfc2782\" or \"legacy\" is wanted"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<ClientConfig, String> {
+        ClientConfig::parse(text, Path::new("conf/client.toml")).map_err(|error| error.to_string())
+    }
+
+    const BASE: &str =
+        "root = \"ca/root.pem\"\nproduct = \"Windows 7 Enterprise\"\nstate = \"s\"\n";
+
+    #[test]
+    fn three_keys_are_enough_and_paths_are_the_files_neighbours() {
+        let config = parse(BASE).unwrap();
+        assert_eq!(config.root, Path::new("conf/ca/root.pem"));
+        assert_eq!(config.state, Path::new("conf/s"));
+        assert!(config.host.is_none() && config.domains.is_empty() && config.caching);
+        assert_eq!(config.clock_tolerance, four_hours());
+    }
+
+    #[test]
+    fn the_documented_example_is_a_valid_file() {
+        let source = include_str!("config.rs");
+        let example: String = source
+            .lines()
+            .skip_while(|line| *line != "/// ```toml")
+            .skip(1)
+            .take_while(|line| *line != "/// ```")
+            .map(|line| {
+                line.trim_start_matches("/// ")
+                    .trim_start_matches("# ")
+                    .to_owned()
+                    + "\n"
+            })
+            .collect();
+        let config = parse(&example).unwrap();
+        assert!(config.host.is_some() && config.nameserver.is_some());
+        assert_eq!(config.domains.len(), 1);
+    }
+
+    #[test]
+    fn a_wrong_value_is_shown_with_its_line_and_what_is_allowed() {
+        for (line, wanted) in [
+            ("host = \"2001:db8::1\"", "["),
+            ("host = \"name:0\"", "port"),
+            ("domains = [\"a..b\"]", "a..b"),
+            ("nameserver = \"dns\"", "nameserver"),
+            ("selection = \"first\"", "\"rfc2782\" or \"legacy\""),
+            ("clock_tolerance = 0", "out of range"),
+            ("servers = 1", "unknown field `servers`"),
+        ] {
+            let error = parse(&format!("{BASE}{line}")).unwrap_err();
+            assert!(error.starts_with("conf/client.toml: "), "{error}");
+            assert!(
+                error.contains("line 4") && error.contains(wanted),
+                "{line}: {error}"
+            );
+        }
+        assert!(parse("").unwrap_err().contains("missing field `root`"));
+    }
+}
