@@ -1,0 +1,93 @@
+//! Exit codes, logs and the way errors are shown, the same in every binary.
+
+use core::fmt;
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+/// Exit code: it worked.
+pub const DONE: u8 = 0;
+/// Exit code: it did not work.
+pub const FAILED: u8 = 1;
+/// Exit code: the command line, the configuration or a file that it names cannot be used.
+pub const CONFIGURATION: u8 = 2;
+/// Exit code of `client activate`: the host answered, but its count is too low.
+pub const COUNT_TOO_LOW: u8 = 3;
+
+/// Why a command ends without success.
+#[derive(Debug)]
+pub struct Ended {
+    code: u8,
+    message: String,
+}
+
+impl Ended {
+    /// It did not work.
+    pub fn failed(error: impl fmt::Display) -> Self {
+        Self {
+            code: FAILED,
+            message: error.to_string(),
+        }
+    }
+
+    /// What was given cannot be used.
+    pub fn configuration(error: impl fmt::Display) -> Self {
+        Self {
+            code: CONFIGURATION,
+            message: error.to_string(),
+        }
+    }
+}
+
+/// Logs to standard error: `RUST_LOG` decides what, else warnings and above with `level` for ours.
+pub fn init_logs(level: LevelFilter) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        EnvFilter::new(format!(
+            "warn,kms_host={level},kms_client={level},hickory_server=off"
+        ))
+    });
+    let stderr = std::io::stderr();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(stderr.is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// Prints to standard output. A reader that went away is no error of ours.
+pub fn print(text: impl fmt::Display) {
+    let mut out = std::io::stdout().lock();
+    // `head` and the like close the pipe: there is nobody left to tell.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Prints a value as JSON to standard output.
+///
+/// # Errors
+/// When the value has no JSON form.
+pub fn print_json(value: &impl serde::Serialize) -> Result<(), Ended> {
+    serde_json::to_string_pretty(value)
+        .map(print)
+        .map_err(Ended::failed)
+}
+
+/// An empty table with these headings, as wide as its content.
+pub fn table<const N: usize>(headings: [&str; N]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::UTF8_FULL_CONDENSED);
+    table.set_header(headings);
+    table
+}
+
+/// Ends a binary: the message, if any, on standard error, and the exit code.
+pub fn end(binary: &str, ended: Result<u8, Ended>) -> ExitCode {
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(ended) => {
+            let _ = writeln!(std::io::stderr(), "{binary}: {}", ended.message);
+            ExitCode::from(ended.code)
+        }
+    }
+}
