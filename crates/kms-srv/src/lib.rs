@@ -37,6 +37,6 @@ pub use srv_record::{MAX_RECORDS, SrvRecord, UsableRecords, usable_records};
 #[cfg(feature = "publish")]
 pub use tsig_key::{TsigAlgorithm, TsigAlgorithmError, TsigKey, TsigKeyError};
 #[cfg(feature = "publish")]
-pub use update::{Update, UpdateAnswerError, UpdateError};
+pub use update::{Update, UpdateError};
 #[cfg(feature = "publish")]
-pub use update_reply::UpdateReply;
+pub use update_reply::{UpdateAnswerError, UpdateReply};

@@ -1,4 +1,7 @@
-use crate::{DomainName, Registration, TsigAlgorithm, TsigKey, UpdateReply, update_reply};
+use crate::{
+    DomainName, Registration, TsigAlgorithm, TsigKey, UpdateAnswerError, UpdateReply,
+    update_reply::{self, Signed},
+};
 use alloc::vec::Vec;
 use core::{fmt, net::IpAddr};
 use hickory_proto::{
@@ -23,13 +26,6 @@ pub struct Update {
     signed: Option<Signed>,
 }
 
-/// What verifies the answer to a signed update.
-pub(crate) struct Signed {
-    pub(crate) signer: TSigner,
-    pub(crate) mac: Vec<u8>,
-    pub(crate) time: u64,
-}
-
 /// Why an update cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -45,28 +41,9 @@ pub enum UpdateError {
     Message,
 }
 
-/// Why bytes are not the answer to an update. Over UDP, go on waiting for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UpdateAnswerError {
-    /// Not a DNS message, or one with parts that an answer cannot have.
-    #[error("the bytes are not a readable DNS answer")]
-    Malformed,
-    /// Another id, not an answer, not to an update, or about another zone.
-    #[error("the DNS message does not answer this update")]
-    OtherMessage,
-    /// The answer was cut to fit a datagram.
-    #[error("the DNS answer is cut short: ask again over TCP")]
-    Truncated,
-}
-
 impl Update {
     /// How far the server's clock may be from ours, in seconds (RFC 8945 section 10 advises 300).
     pub const FUDGE: u16 = 300;
-    /// The longest answer that is read, in bytes.
-    pub const MAX_ANSWER_LEN: usize = 65_535;
-    /// The most records, of all sections together, in an answer that is read.
-    pub const MAX_ANSWER_RECORDS: u32 = 64;
 
     /// The update that publishes `current`, and in the same step removes what `previous` published
     /// and `current` does not.

@@ -1,8 +1,8 @@
-use crate::{Update, UpdateAnswerError, update::Signed};
+use alloc::vec::Vec;
 use core::fmt;
 use hickory_proto::{
     op::{Message, MessageType, OpCode},
-    rr::{DNSClass, Name, Record, rdata::TSIG},
+    rr::{DNSClass, Name, Record, TSigner, rdata::TSIG},
 };
 use kms_core::{ByteOrder, DecodeError, Reader, StatusCode, Timestamp};
 
@@ -19,7 +19,27 @@ pub struct UpdateReply {
     server_time: Option<Timestamp>,
 }
 
+/// Why bytes are not the answer to an update. Over UDP, go on waiting for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateAnswerError {
+    /// Not a DNS message, or one with parts that an answer cannot have.
+    #[error("the bytes are not a readable DNS answer")]
+    Malformed,
+    /// Another id, not an answer, not to an update, or about another zone.
+    #[error("the DNS message does not answer this update")]
+    OtherMessage,
+    /// The answer was cut to fit a datagram.
+    #[error("the DNS answer is cut short: ask again over TCP")]
+    Truncated,
+}
+
 impl UpdateReply {
+    /// The longest answer that is read, in bytes.
+    pub const MAX_LEN: usize = 65_535;
+    /// The most records, of all sections together, in an answer that is read.
+    pub const MAX_RECORDS: u32 = 64;
+
     /// Success, or the documented code of the refusal.
     ///
     /// A success that is not signed, or not rightly, in answer to a signed update is none: it is
@@ -141,6 +161,13 @@ fn status(response_code: u16, tsig_error: Option<u16>, trusted: bool) -> StatusC
     }
 }
 
+/// What verifies the answer to a signed update.
+pub(crate) struct Signed {
+    pub(crate) signer: TSigner,
+    pub(crate) mac: Vec<u8>,
+    pub(crate) time: u64,
+}
+
 /// Looks at what the DNS library does not: it allocates for the counts in the header and adds them up,
 /// and drops the reserved bit when it verifies.
 fn check_header(answer: &[u8]) -> Result<(), UpdateAnswerError> {
@@ -157,8 +184,8 @@ fn check_header(answer: &[u8]) -> Result<(), UpdateAnswerError> {
         Ok::<_, DecodeError>((flags, zones, records))
     };
     match header() {
-        Ok((flags, 0..=1, 0..=Update::MAX_ANSWER_RECORDS))
-            if flags & RESERVED == 0 && answer.len() <= Update::MAX_ANSWER_LEN =>
+        Ok((flags, 0..=1, 0..=UpdateReply::MAX_RECORDS))
+            if flags & RESERVED == 0 && answer.len() <= UpdateReply::MAX_LEN =>
         {
             Ok(())
         }

@@ -681,7 +681,7 @@ mod hostile {
             Err(UpdateAnswerError::Malformed)
         );
         let mut long = good_answer(&update);
-        long.resize(Update::MAX_ANSWER_LEN, 0);
+        long.resize(UpdateReply::MAX_LEN, 0);
         assert!(update.handle_answer(&long).is_ok());
         long.push(0);
         assert_eq!(
