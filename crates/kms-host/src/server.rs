@@ -267,23 +267,35 @@ async fn serve<S: Store, C: Clock>(
             read => room.get(..read).unwrap_or_default(),
         };
         connection.handle_input(bytes);
-        while let Some(call) = next_call(&mut connection, &shared.service).await {
-            let (call, reply) = call;
-            let reply = match &reply {
-                HostReply::Answer(bytes) => Reply::Bytes(bytes),
-                HostReply::Refused(code) => Reply::Refused(*code),
-            };
-            if let Err(error) = connection.respond(call, reply) {
-                tracing::error!(%error, "an answer could not be given");
-                return Ok(());
+        // Sending makes room for input that waited, which may hold another call: so go on until
+        // there is neither a call nor anything to send.
+        loop {
+            let mut done = true;
+            while let Some((call, reply)) = next_call(&mut connection, &shared.service).await {
+                done = false;
+                let reply = match &reply {
+                    HostReply::Answer(bytes) => Reply::Bytes(bytes),
+                    HostReply::Refused(code) => Reply::Refused(*code),
+                };
+                if let Err(error) = connection.respond(call, reply) {
+                    tracing::error!(%error, "an answer could not be given");
+                    return Ok(());
+                }
+                if !send(&mut connection, &mut stream, deadline).await? {
+                    return Ok(());
+                }
+                deadline = Instant::now() + shared.limits.exchange;
             }
-            if !send(&mut connection, &mut stream, deadline).await? {
-                return Ok(());
+            while let Some(bytes) = connection.poll_transmit() {
+                done = false;
+                match timeout_at(deadline, stream.write_all(bytes)).await {
+                    Ok(written) => written?,
+                    Err(_) => return Ok(()),
+                }
             }
-            deadline = Instant::now() + shared.limits.exchange;
-        }
-        if !send(&mut connection, &mut stream, deadline).await? {
-            return Ok(());
+            if done {
+                break;
+            }
         }
     }
     stream.shutdown().await
