@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 /// [limits]
 /// connections = 4096             # at once
 /// connections_per_source = 64    # at once from one address
-/// exchange_seconds = 15          # from the connection, or the last answer, to the next whole request
+/// exchange_seconds = 15          # from the connection, or the last answer, until the next is sent
 /// ```
 ///
 /// Paths are relative to the file's own folder.
@@ -108,7 +108,8 @@ pub struct Limits {
     /// Connections at once from one address (for IPv6, from one /64).
     #[serde(deserialize_with = "de::at_least_one")]
     pub connections_per_source: usize,
-    /// From the connection, or the last answer, to the next whole request. Bytes do not extend it.
+    /// From the connection, or the last answer, until the next answer has been sent, the store's
+    /// work included. Bytes do not extend it. The connection is then closed without a word.
     #[serde(rename = "exchange_seconds", deserialize_with = "de::seconds")]
     pub exchange: Duration,
 }

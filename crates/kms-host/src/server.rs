@@ -29,6 +29,9 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 /// doubled each time from the first to the last.
 const ACCEPT_REST: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
+/// Far beyond any use, and near enough to be added to a clock.
+const LONGEST_EXCHANGE: Duration = Duration::from_secs(365 * 24 * 3600);
+
 const BACKLOG: u32 = 1024;
 
 /// How much is read at once: many requests, and little memory for a connection that sends none.
@@ -136,6 +139,11 @@ struct Admitted<S, C> {
 }
 
 impl<S, C> Shared<S, C> {
+    /// When an exchange that begins now must have ended.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.limits.exchange.min(LONGEST_EXCHANGE)
+    }
+
     fn admit(
         self: &Arc<Self>,
         peer: IpAddr,
@@ -255,11 +263,11 @@ async fn serve<S: Store, C: Clock>(
     let mut connection = Connection::new(config);
     let mut input = [0; READ_SIZE];
     // Absolute: bytes that trickle in do not extend it, only a whole answered call does.
-    let mut deadline = Instant::now() + shared.limits.exchange;
+    let mut deadline = shared.deadline();
     while !connection.is_closed() {
         let room = connection.input_room().min(READ_SIZE);
         let room = input.get_mut(..room).unwrap_or_default();
-        let Ok(read) = timeout_at(deadline, stream.read(room)).await else {
+        let Some(read) = within(deadline, stream.read(room)).await else {
             return Ok(());
         };
         let bytes = match read? {
@@ -271,7 +279,12 @@ async fn serve<S: Store, C: Clock>(
         // there is neither a call nor anything to send.
         loop {
             let mut done = true;
-            while let Some((call, reply)) = next_call(&mut connection, &shared.service).await {
+            loop {
+                let call = next_call(&mut connection, &shared.service);
+                let Some(call) = within(deadline, call).await else {
+                    return Ok(());
+                };
+                let Some((call, reply)) = call else { break };
                 done = false;
                 let reply = match &reply {
                     HostReply::Answer(bytes) => Reply::Bytes(bytes),
@@ -281,39 +294,50 @@ async fn serve<S: Store, C: Clock>(
                     tracing::error!(%error, "an answer could not be given");
                     return Ok(());
                 }
-                if !send(&mut connection, &mut stream, deadline).await? {
+                if send(&mut connection, &mut stream, deadline)
+                    .await?
+                    .is_none()
+                {
                     return Ok(());
                 }
-                deadline = Instant::now() + shared.limits.exchange;
+                deadline = shared.deadline();
             }
-            while let Some(bytes) = connection.poll_transmit() {
-                done = false;
-                match timeout_at(deadline, stream.write_all(bytes)).await {
-                    Ok(written) => written?,
-                    Err(_) => return Ok(()),
-                }
-            }
-            if done {
-                break;
+            match send(&mut connection, &mut stream, deadline).await? {
+                None => return Ok(()),
+                Some(0) if done => break,
+                Some(_) => {}
             }
         }
     }
     stream.shutdown().await
 }
 
-/// Sends what waits; whether it went out in time.
+/// Sends what waits, and gives its length; `None` when it did not go out in time.
 async fn send(
     connection: &mut Connection,
     stream: &mut TcpStream,
     deadline: Instant,
-) -> io::Result<bool> {
+) -> io::Result<Option<usize>> {
+    let mut sent = 0;
     while let Some(bytes) = connection.poll_transmit() {
-        match timeout_at(deadline, stream.write_all(bytes)).await {
-            Ok(written) => written?,
-            Err(_) => return Ok(false),
+        match within(deadline, stream.write_all(bytes)).await {
+            Some(written) => written?,
+            None => return Ok(None),
         }
+        sent += bytes.len();
     }
-    Ok(true)
+    Ok(Some(sent))
+}
+
+/// What a future gives, unless the deadline comes first.
+///
+/// The clock is looked at first: tokio's timeout asks the future first, and a peer that never stops
+/// sending keeps that ready for ever.
+async fn within<T>(deadline: Instant, future: impl Future<Output = T>) -> Option<T> {
+    if Instant::now() >= deadline {
+        return None;
+    }
+    timeout_at(deadline, future).await.ok()
 }
 
 /// The next complete call with its answer.
