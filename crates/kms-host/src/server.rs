@@ -2,12 +2,13 @@
 
 use crate::{HostReply, HostService, Limits, Store};
 use core::{
+    future::poll_fn,
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
+    task::Poll,
     time::Duration,
 };
 use kms_core::{Clock, Entropy};
-use kms_srv::DEFAULT_PORT;
 use kms_wire::server::{Call, Config, Connection, Event, Reply};
 use std::{
     collections::HashMap,
@@ -99,22 +100,10 @@ impl Server {
             association_group: association_group(entropy),
             sources: Mutex::default(),
         });
-        let (connections, tasks) = (
-            Arc::new(Semaphore::new(limits.connections)),
-            TaskTracker::new(),
-        );
-        let end = CancellationToken::new();
-        let mut accepting = tokio::task::JoinSet::new();
-        for listener in self.listeners {
-            accepting.spawn(accept(
-                listener,
-                Arc::clone(&shared),
-                Arc::clone(&connections),
-                tasks.clone(),
-                (stop.clone(), end.clone()),
-            ));
-        }
-        while accepting.join_next().await.is_some() {}
+        let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
+        // Whoever drops this future means the connections too.
+        let _end = end.clone().drop_guard();
+        accept(self.listeners, &shared, &tasks, &stop, &end).await;
         tasks.close();
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             end.cancel();
@@ -197,30 +186,30 @@ fn association_group(entropy: &mut impl Entropy) -> NonZeroU32 {
         .unwrap_or(NonZeroU32::MIN)
 }
 
+/// Accepts connections until `stop`, and then closes the listening sockets.
 async fn accept<S: Store, C: Clock + Send + Sync + 'static>(
-    listener: TcpListener,
-    shared: Arc<Shared<S, C>>,
-    connections: Arc<Semaphore>,
-    tasks: TaskTracker,
-    (stop, end): (CancellationToken, CancellationToken),
+    listeners: Vec<TcpListener>,
+    shared: &Arc<Shared<S, C>>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+    end: &CancellationToken,
 ) {
-    let port = listener
-        .local_addr()
-        .map_or(DEFAULT_PORT.get(), |address| address.port());
-    let mut rest = ACCEPT_REST.0;
+    let places = shared.limits.connections.min(Semaphore::MAX_PERMITS);
+    let places = Arc::new(Semaphore::new(places));
+    let (mut turn, mut rest) = (0, ACCEPT_REST.0);
     loop {
-        let accepted = tokio::select! {
+        let next = async {
+            // With no place left, peers wait in the backlog and cost this process nothing.
+            let permit = Arc::clone(&places).acquire_owned().await;
+            (permit, next_connection(&listeners, turn).await)
+        };
+        let (permit, (at, accepted)) = tokio::select! {
             () = stop.cancelled() => return,
-            accepted = async {
-                // With no place left, peers wait in the backlog and cost this process nothing.
-                let permit = Arc::clone(&connections).acquire_owned().await;
-                (permit, listener.accept().await)
-            } => accepted,
+            next = next => next,
         };
-        let (Ok(permit), stream) = accepted else {
-            return;
-        };
-        match stream {
+        let Ok(permit) = permit else { return };
+        turn = at + 1;
+        match accepted {
             Ok((stream, peer)) => {
                 rest = ACCEPT_REST.0;
                 let Some(admitted) = shared.admit(peer.ip(), permit) else {
@@ -231,7 +220,7 @@ async fn accept<S: Store, C: Clock + Send + Sync + 'static>(
                 tasks.spawn(async move {
                     tokio::select! {
                         () = end.cancelled() => {}
-                        served = serve(stream, &admitted.shared, port) => match served {
+                        served = serve(stream, &admitted.shared) => match served {
                             Ok(()) => {}
                             Err(error) => tracing::debug!(%peer, %error, "connection ended"),
                         },
@@ -249,15 +238,32 @@ async fn accept<S: Store, C: Clock + Send + Sync + 'static>(
     }
 }
 
-async fn serve<S: Store, C: Clock>(
-    mut stream: TcpStream,
-    shared: &Shared<S, C>,
-    port: u16,
-) -> io::Result<()> {
+/// The next connection to any of the listeners, and to which. `first` is asked first, so that none
+/// has to wait for the others.
+async fn next_connection(
+    listeners: &[TcpListener],
+    first: usize,
+) -> (usize, io::Result<(TcpStream, SocketAddr)>) {
+    poll_fn(|context| {
+        let rotated = listeners.iter().enumerate().cycle();
+        for (at, listener) in rotated
+            .skip(first % listeners.len().max(1))
+            .take(listeners.len())
+        {
+            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                return Poll::Ready((at, accepted));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+async fn serve<S: Store, C: Clock>(mut stream: TcpStream, shared: &Shared<S, C>) -> io::Result<()> {
     // An answer is one small write: waiting to fill a segment would only delay it.
     stream.set_nodelay(true)?;
     let config = Config {
-        port,
+        port: stream.local_addr()?.port(),
         association_group: shared.association_group,
     };
     let mut connection = Connection::new(config);
