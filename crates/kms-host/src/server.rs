@@ -33,6 +33,9 @@ const ACCEPT_REST: (Duration, Duration) = (Duration::from_millis(10), Duration::
 /// Far beyond any use, and near enough to be added to a clock.
 const LONGEST_EXCHANGE: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// How often refused connections are told of, at most.
+const REFUSALS_TOLD: Duration = Duration::from_secs(10);
+
 const BACKLOG: u32 = 1024;
 
 /// How much is read at once: many requests, and little memory for a connection that sends none.
@@ -140,11 +143,11 @@ impl<S, C> Shared<S, C> {
     ) -> Option<Admitted<S, C>> {
         let source = source_of(peer);
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = sources.entry(source).or_insert(0);
-        if *open >= self.limits.connections_per_source {
+        let open = sources.get(&source).copied().unwrap_or(0);
+        if open >= self.limits.connections_per_source {
             return None;
         }
-        *open += 1;
+        sources.insert(source, open + 1);
         Some(Admitted {
             shared: Arc::clone(self),
             source,
@@ -197,6 +200,7 @@ async fn accept<S: Store, C: Clock + Send + Sync + 'static>(
     let places = shared.limits.connections.min(Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(places));
     let (mut turn, mut rest) = (0, ACCEPT_REST.0);
+    let mut refusals = Refusals::default();
     loop {
         let next = async {
             // With no place left, peers wait in the backlog and cost this process nothing.
@@ -213,7 +217,7 @@ async fn accept<S: Store, C: Clock + Send + Sync + 'static>(
             Ok((stream, peer)) => {
                 rest = ACCEPT_REST.0;
                 let Some(admitted) = shared.admit(peer.ip(), permit) else {
-                    tracing::warn!(%peer, "too many connections from one source: closed");
+                    refusals.tell(peer);
                     continue;
                 };
                 let end = end.clone();
@@ -234,6 +238,32 @@ async fn accept<S: Store, C: Clock + Send + Sync + 'static>(
                     () = tokio::time::sleep(rest) => rest = (rest * 2).min(ACCEPT_REST.1),
                 }
             }
+        }
+    }
+}
+
+/// Tells of refused connections now and then: who is refused can come again at once, and must not
+/// fill the log.
+#[derive(Default)]
+struct Refusals {
+    told: Option<Instant>,
+    since: u64,
+}
+
+impl Refusals {
+    fn tell(&mut self, peer: SocketAddr) {
+        self.since = self.since.saturating_add(1);
+        if self.told.is_none_or(|told| told.elapsed() >= REFUSALS_TOLD) {
+            tracing::warn!(
+                %peer,
+                refused = self.since,
+                "too many connections from one source: closed; \
+                 raise limits.connections_per_source if this is a network behind one address"
+            );
+            *self = Self {
+                told: Some(Instant::now()),
+                since: 0,
+            };
         }
     }
 }
