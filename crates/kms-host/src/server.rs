@@ -33,6 +33,9 @@ const ACCEPT_REST: (Duration, Duration) = (Duration::from_millis(10), Duration::
 /// Far beyond any use, and near enough to be added to a clock.
 const LONGEST_EXCHANGE: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// How long a peer that broke a rule may take to read what it is told about that.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// How often refused connections are told of, at most.
 const REFUSALS_TOLD: Duration = Duration::from_secs(10);
 
@@ -345,7 +348,16 @@ async fn serve<S: Store, C: Clock>(mut stream: TcpStream, shared: &Shared<S, C>)
             }
         }
     }
-    stream.shutdown().await
+    linger(&mut stream, &mut input, deadline).await
+}
+
+/// Closes our side and waits for the peer to close its own: a socket that is closed with bytes
+/// unread resets the connection, and the reset overtakes what was sent last.
+async fn linger(stream: &mut TcpStream, waste: &mut [u8], deadline: Instant) -> io::Result<()> {
+    stream.shutdown().await?;
+    let deadline = deadline.min(Instant::now() + LINGER);
+    while let Some(Ok(1..)) = within(deadline, stream.read(waste)).await {}
+    Ok(())
 }
 
 /// Sends what waits, and gives its length; `None` when it did not go out in time.
