@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// Everything that an administrator can set, from one TOML file. Unknown keys are refused.
 ///
 /// ```toml
-/// listen = "0.0.0.0:1688"        # an address, or a list of them; port 1688 is the documented one
+/// listen = "0.0.0.0:1688"        # an address, or a list of them; port 1688 is the documented one;
+///                                # "[::]:1688" takes IPv4 and IPv6
 /// identity = "kms1"              # folder with host.key and chain.pem, as `authority certify` makes it
 /// # catalogue = "products.toml"  # products and host keys; the built-in catalogue if left out
 /// activation_interval = 120      # minutes, 15 to 43200: given to clients that are not activated

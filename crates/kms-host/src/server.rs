@@ -52,7 +52,7 @@ pub struct Server {
 
 /// An address could not be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
+#[error("cannot listen on {address}: {source}{}", remedy(.source))]
 pub struct BindError {
     /// The address.
     pub address: SocketAddr,
@@ -60,11 +60,29 @@ pub struct BindError {
     pub source: io::Error,
 }
 
+/// What to do about an address that cannot be listened on, as the end of a sentence.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; stop what listens there, and beside [::] leave 0.0.0.0 out, since [::] takes both"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "; name an address of this machine, or 0.0.0.0 or [::] for all of them"
+        }
+        io::ErrorKind::PermissionDenied => "; choose a port above 1023",
+        _ => "",
+    }
+}
+
 impl Server {
-    /// Listens on every address.
+    /// Listens on every address. `[::]` takes IPv4 connections too, unless the system is set
+    /// otherwise.
     ///
     /// # Errors
     /// When one of them is taken or not this machine's.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with I/O, which is tokio's rule for making sockets.
     pub fn bind(addresses: &[SocketAddr]) -> Result<Self, BindError> {
         let listen = |address: SocketAddr| {
             let socket = if address.is_ipv4() {
@@ -93,6 +111,10 @@ impl Server {
     }
 
     /// Serves until `stop`, then ends: no new connections, [`DRAIN`] for those that are open.
+    ///
+    /// Beyond `limits.connections` peers wait in the system's queue; beyond
+    /// `limits.connections_per_source` they are closed as soon as they are accepted. Dropping the
+    /// future ends every connection at once. The runtime must have I/O and time.
     pub async fn run<S: Store, C: Clock + Send + Sync + 'static>(
         self,
         service: Arc<HostService<S, C>>,
