@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 /// ttl = 3600                     # seconds that resolvers may keep the records
 ///
 /// [limits]
-/// connections = 4096             # at once
+/// connections = 4096             # at once; at most half of the files that the process may open
 /// connections_per_source = 64    # at once from one address
 /// exchange_seconds = 15          # from the connection, or the last answer, until the next is sent
 /// ```
@@ -103,7 +103,7 @@ pub struct DnsConfig {
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Connections at once.
+    /// Connections at once; at most half of the files that the process may open are taken.
     #[serde(deserialize_with = "de::at_least_one")]
     pub connections: usize,
     /// Connections at once from one address (for IPv6, from one /64).

@@ -112,7 +112,8 @@ impl Server {
 
     /// Serves until `stop`, then ends: no new connections, [`DRAIN`] for those that are open.
     ///
-    /// Beyond `limits.connections` peers wait in the system's queue; beyond
+    /// Beyond `limits.connections`, or half of the files that the process may open if that is less,
+    /// peers wait in the system's queue; beyond
     /// `limits.connections_per_source` they are closed as soon as they are accepted. Dropping the
     /// future ends every connection at once. The runtime must have I/O and time.
     pub async fn run<S: Store, C: Clock + Send + Sync + 'static>(
@@ -222,7 +223,15 @@ async fn accept<S: Store, C: Clock + Send + Sync + 'static>(
     stop: &CancellationToken,
     end: &CancellationToken,
 ) {
-    let places = shared.limits.connections.min(Semaphore::MAX_PERMITS);
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let places = affordable(shared.limits.connections, files);
+    if places < shared.limits.connections {
+        tracing::warn!(
+            "{} connections are configured and at most {places} are taken, because this process may \
+             open few files: raise the limit (ulimit -n, LimitNOFILE), or lower limits.connections",
+            shared.limits.connections
+        );
+    }
     let places = Arc::new(Semaphore::new(places));
     let (mut turn, mut rest) = (0, ACCEPT_REST.0);
     let mut refusals = Refusals::default();
@@ -265,6 +274,15 @@ async fn accept<S: Store, C: Clock + Send + Sync + 'static>(
             }
         }
     }
+}
+
+/// How many of the connections that are `wanted` can be had when so many `files` may be open: half
+/// of those at most, because the store, DNS and logs need files too.
+fn affordable(wanted: usize, files: Option<u64>) -> usize {
+    let half = files.and_then(|files| usize::try_from(files / 2).ok());
+    wanted
+        .min(half.unwrap_or(usize::MAX))
+        .min(Semaphore::MAX_PERMITS)
 }
 
 /// Tells of refused connections now and then: who is refused can come again at once, and must not
