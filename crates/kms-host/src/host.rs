@@ -63,7 +63,8 @@ pub struct Handled {
     pub decision: Decision,
     /// What the store must keep.
     pub entry: Entry,
-    /// What the event log must hold; `None` when the message was not understood.
+    /// What the event log must hold once the result is certain: its code is that of the decision,
+    /// and what the client is told may still be worse. `None` when the message was not understood.
     pub event: Option<HostEvent>,
 }
 

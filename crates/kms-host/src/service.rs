@@ -5,7 +5,7 @@ use crate::{
     Store, StoreError, identity,
 };
 use core::fmt;
-use kms_core::{Clock, Encode as _, Entropy, StatusCode};
+use kms_core::{Clock, Encode as _, Entropy, StatusCode, Timestamp};
 use kms_count::{Counters, RestoreError};
 use kms_keys::{Catalogue, CatalogueError};
 use kms_service::config::{self, ConfigError};
@@ -44,10 +44,15 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The identity's certificates do not fit into an answer.
-    #[error("the identity's certificate chain cannot be sent: {0}")]
+    #[error(
+        "the identity's certificate chain cannot be sent: {0}; certify the host with a shorter one"
+    )]
     Chain(#[from] CertificateChainError),
     /// What the store holds contradicts itself.
-    #[error("what the store holds contradicts itself: {0}")]
+    #[error(
+        "what the store holds contradicts itself: {0}; \
+         bring back a copy of it, or move it away and begin to count anew"
+    )]
     Restore(#[from] RestoreError),
 }
 
@@ -135,18 +140,24 @@ impl<S: Store, C: Clock> HostService<S, C> {
     }
 
     /// Answers RequestActivation. The answer is durable and signed.
+    ///
+    /// The future may be dropped: the request stays counted, nobody is answered, and its event says
+    /// that the time was up (0x800705B4).
     pub async fn request_activation(&self, message: &[u8]) -> HostReply {
         let now = self.clock.now();
-        let (decision, commit) = {
+        let (decision, event, commit) = {
             let mut host = self.lock();
             let handled = host.handle_request(message, now);
-            if let Some(event) = handled.event {
-                self.events.record(now.wall, event);
-            }
             // Handed over under the lock, so that the store sees entries in the table's order.
-            (handled.decision, self.store.commit(handled.entry))
+            let commit = self.store.commit(handled.entry);
+            (handled.decision, handled.event, commit)
         };
-        match (decision, &self.identity) {
+        let mut event = PendingEvent {
+            log: &self.events,
+            time: now.wall,
+            event,
+        };
+        let reply = match (decision, &self.identity) {
             (Decision::Grant(terms), Some(identity)) => match commit.await {
                 Ok(()) => {
                     let signature = identity.sign(message, &terms);
@@ -161,10 +172,16 @@ impl<S: Store, C: Clock> HostService<S, C> {
                 HostReply::Refused(StatusCode::VL_KEY_MANAGEMENT_SERVICE_NOT_ACTIVATED)
             }
             (Decision::Refuse(code), _) => HostReply::Refused(code),
-        }
+        };
+        event.record(match &reply {
+            HostReply::Answer(_) => StatusCode::OK,
+            HostReply::Refused(code) => *code,
+        });
+        reply
     }
 
-    /// Answers GetHostCertificate.
+    /// Answers GetHostCertificate: the chain, even when its time is over, so that it can be looked
+    /// at; 0xC004F041 when there is none.
     pub fn host_certificate(&self) -> HostReply {
         if self.chain.is_empty() {
             HostReply::Refused(StatusCode::VL_KEY_MANAGEMENT_SERVICE_NOT_ACTIVATED)
@@ -216,6 +233,30 @@ impl<S: Store, C: Clock> HostService<S, C> {
     fn lock(&self) -> MutexGuard<'_, Host> {
         // The engine does not panic; if it did, refusing to serve for ever would help nobody.
         self.host.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The event of a request whose result is not known yet. Dropped before, it tells of that.
+struct PendingEvent<'a> {
+    log: &'a EventLog,
+    time: Timestamp,
+    event: Option<HostEvent>,
+}
+
+impl PendingEvent<'_> {
+    fn record(&mut self, result: StatusCode) {
+        if let Some(mut event) = self.event.take() {
+            if let HostEvent::RequestProcessed(processed) = &mut event {
+                processed.code = result;
+            }
+            self.log.record(self.time, event);
+        }
+    }
+}
+
+impl Drop for PendingEvent<'_> {
+    fn drop(&mut self) {
+        self.record(StatusCode::TIMEOUT);
     }
 }
 

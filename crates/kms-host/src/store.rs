@@ -47,6 +47,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes an entry at once, so that entries keep their order, and gives a future that ends when
     /// the entry is durable. An answer goes out only after that.
+    ///
+    /// It is called under the engine's lock, so it must not wait: for a disk, a queue that is full,
+    /// or anything else. An entry is durable when all before it are, because the count in an answer
+    /// includes the machines of the requests before; so a store that failed to keep one entry must
+    /// fail all that follow, until it is opened anew. The future may be dropped before it ends, which
+    /// takes nothing back.
+    ///
+    /// # Errors
+    /// The future's: when the entry was not kept.
     fn commit(&self, entry: Entry)
     -> impl Future<Output = Result<(), StoreError>> + Send + 'static;
 }
