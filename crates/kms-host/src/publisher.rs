@@ -90,6 +90,7 @@ pub enum PublisherError {
 
 impl Publisher {
     /// A publisher for a host that listens on `listening`, whose certificate names it `certified`.
+    /// Of several ports the first is published.
     ///
     /// # Errors
     /// When the key cannot be read, or name, domain or address are missing or unfit.
@@ -154,16 +155,29 @@ impl Publisher {
         })
     }
 
-    /// Publishes in every domain once; what came of each.
+    /// Publishes in every domain once; what came of each: 12294, or 12293 with the server's refusal,
+    /// 0x8007232A when it cannot be reached, 0x800705B4 when it did not answer within 10 seconds, or
+    /// 0x8007251E when its answer cannot be read or is not signed with the key.
+    ///
+    /// `clock` must be right to within 5 minutes of the server's, since updates carry the time.
     pub async fn publish(&self, clock: &impl Clock, entropy: &mut impl Entropy) -> Vec<HostEvent> {
-        self.update(clock, entropy, |registration, key, entropy, now| {
+        let results = self.update(clock, entropy, |registration, key, entropy, now| {
             Update::publish(registration, None, Some(key), entropy, now)
-        })
-        .await
+        });
+        let event = |(domain, code)| match code {
+            StatusCode::OK => HostEvent::Published { domain },
+            code => HostEvent::PublishFailed { code, domain },
+        };
+        results.await.into_iter().map(event).collect()
     }
 
-    /// Takes the records out of every domain; what came of each.
-    pub async fn withdraw(&self, clock: &impl Clock, entropy: &mut impl Entropy) -> Vec<HostEvent> {
+    /// Takes the records out of every domain; what came of each. No documented event tells of it.
+    /// A record that is not there is no failure.
+    pub async fn withdraw(
+        &self,
+        clock: &impl Clock,
+        entropy: &mut impl Entropy,
+    ) -> Vec<(DomainName, StatusCode)> {
         self.update(clock, entropy, |registration, key, entropy, now| {
             Update::withdraw(registration, Some(key), entropy, now)
         })
@@ -211,38 +225,42 @@ impl Publisher {
             &mut E,
             kms_core::Timestamp,
         ) -> Result<Update, kms_srv::UpdateError>,
-    ) -> Vec<HostEvent> {
-        let mut events = Vec::with_capacity(self.registrations.len());
+    ) -> Vec<(DomainName, StatusCode)> {
+        let mut results = Vec::with_capacity(self.registrations.len());
         for (domain, registration) in &self.registrations {
             let update = make(registration, &self.key, entropy, clock.now().wall);
             let code = match update {
-                Ok(update) => self.send(&update).await,
+                Ok(update) => self.send(domain, &update).await,
                 Err(error) => {
                     tracing::warn!(%domain, %error, "the update could not be made");
                     StatusCode::DNS_RESPONSE_CODES_BASE
                 }
             };
-            let domain = domain.clone();
-            events.push(if code == StatusCode::OK {
-                HostEvent::Published { domain }
-            } else {
-                HostEvent::PublishFailed { code, domain }
-            });
+            results.push((domain.clone(), code));
         }
-        events
+        results
     }
 
-    async fn send(&self, update: &Update) -> StatusCode {
-        match timeout(UPDATE_TIMEOUT, exchange(self.server, update.bytes())).await {
-            Err(_) => StatusCode::TIMEOUT,
+    async fn send(&self, domain: &DomainName, update: &Update) -> StatusCode {
+        let server = self.server;
+        match timeout(UPDATE_TIMEOUT, exchange(server, update.bytes())).await {
+            Err(_) => {
+                tracing::warn!(%server, %domain, "the DNS server does not answer");
+                StatusCode::TIMEOUT
+            }
             Ok(Err(error)) => {
-                tracing::warn!(server = %self.server, %error, "the DNS server cannot be reached");
+                tracing::warn!(%server, %domain, %error, "the DNS server cannot be reached");
                 StatusCode::DNS_SERVER_FAILURE
             }
             Ok(Ok(answer)) => match update.handle_answer(&answer) {
-                Ok(reply) => reply.status(),
+                Ok(reply) => {
+                    if reply.status() != StatusCode::OK {
+                        tracing::warn!(%server, %domain, %reply, "the DNS server refused the update");
+                    }
+                    reply.status()
+                }
                 Err(error) => {
-                    tracing::warn!(server = %self.server, %error, "the DNS server's answer is of no use");
+                    tracing::warn!(%server, %domain, %error, "the DNS server's answer is of no use");
                     StatusCode::DNS_BAD_PACKET
                 }
             },
