@@ -1,6 +1,6 @@
 //! The documented events of a host, with their fields in the documented order.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 use kms_core::{ActivationId, Cmid, LicenseStatus, MachineName, StatusCode, Timestamp};
 use kms_srv::DomainName;
 use std::{collections::VecDeque, sync::Mutex};
@@ -14,7 +14,7 @@ use std::{collections::VecDeque, sync::Mutex};
 pub enum HostEvent {
     /// 12290: a request was processed.
     RequestProcessed(RequestProcessed),
-    /// 12291: the host could not start.
+    /// 12291: the host could not start. Whoever starts it records this.
     StartFailed {
         /// Why.
         code: StatusCode,
@@ -88,7 +88,7 @@ impl fmt::Display for RequestProcessed {
             "0x{:X}, {}, {}, {}, {}, {}, {}, {}, {}",
             self.code.0,
             self.required_count,
-            self.machine_name,
+            Escaped(self.machine_name.as_str()),
             self.cmid,
             self.client_time.event_form(),
             u8::from(self.virtual_machine),
@@ -96,6 +96,20 @@ impl fmt::Display for RequestProcessed {
             self.minutes_remaining,
             self.activation_id,
         )
+    }
+}
+
+/// A peer's text, in which nothing can pass for another field, or turn the line around: what does
+/// not print, and the comma, stands as `\u{2c}`.
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            '\'' | '"' => f.write_char(c),
+            ',' => c.escape_unicode().fmt(f),
+            _ => c.escape_debug().fmt(f),
+        })
     }
 }
 
@@ -170,6 +184,25 @@ mod tests {
             "0x0, 25, kms03.site5.contoso.com, 00112233-4455-4677-8899-aabbccddeeff, \
              2006/1/14 22:36, 1, 2, 40123, a1a2a3a4-b1b2-4c1c-8d1d-d1d2d3d4d5d6"
         );
+    }
+
+    #[test]
+    fn a_machine_name_cannot_pass_for_other_fields() {
+        for (name, shown) in [
+            ("a, 0x0", r"a\u{2c} 0x0"),
+            ("büro-ñ.o'neill", "büro-ñ.o'neill"),
+            ("a\u{202e}b", r"a\u{202e}b"),
+            (r"a\u{2c}", r"a\\u{2c}"),
+        ] {
+            let mut event = processed();
+            event.machine_name = name.parse().unwrap();
+            let text = event.to_string();
+            assert!(
+                text.starts_with(&format!("0x0, 25, {shown}, 00112233-")),
+                "{text}"
+            );
+            assert_eq!(text.split(", ").count(), 9);
+        }
     }
 
     #[test]
