@@ -10,7 +10,7 @@ use kms_core::{Clock, Entropy, StatusCode};
 use kms_service::private_file::{self, PrivateFileError};
 use kms_srv::{
     DomainName, DomainNameError, KeyFileError, PublishEntry, PublishList, Registration,
-    RegistrationError, TsigKey, Ttl, TtlError, Update,
+    RegistrationError, TsigKey, Ttl, TtlError, Update, UpdateError,
 };
 use std::{io, path::PathBuf};
 use tokio::{
@@ -224,7 +224,7 @@ impl Publisher {
             &TsigKey,
             &mut E,
             kms_core::Timestamp,
-        ) -> Result<Update, kms_srv::UpdateError>,
+        ) -> Result<Update, UpdateError>,
     ) -> Vec<(DomainName, StatusCode)> {
         let mut results = Vec::with_capacity(self.registrations.len());
         for (domain, registration) in &self.registrations {
@@ -233,7 +233,10 @@ impl Publisher {
                 Ok(update) => self.send(domain, &update).await,
                 Err(error) => {
                     tracing::warn!(%domain, %error, "the update could not be made");
-                    StatusCode::DNS_RESPONSE_CODES_BASE
+                    match error {
+                        UpdateError::Clock => StatusCode::DNS_BADTIME,
+                        _ => StatusCode::DNS_RESPONSE_CODES_BASE,
+                    }
                 }
             };
             results.push((domain.clone(), code));
