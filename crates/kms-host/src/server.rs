@@ -447,3 +447,42 @@ async fn next_call<S: Store, C: Clock>(
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::future::ready;
+    use kms_core::SeededEntropy;
+
+    #[tokio::test]
+    async fn limit_exchange_holds_for_a_peer_that_is_always_ready() {
+        let past = Instant::now();
+        assert_eq!(within(past, ready(())).await, None);
+        let hour = Duration::from_secs(3600);
+        assert_eq!(within(past + hour, ready(())).await, Some(()));
+    }
+
+    #[test]
+    fn limit_connections_per_source_takes_a_whole_v6_network_for_one_source() {
+        let source = |text: &str| source_of(text.parse().unwrap());
+        assert_eq!(source("2001:db8:1:2::1"), source("2001:db8:1:2:ffff::9"));
+        assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
+        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
+        // A socket that takes both shows IPv4 peers so.
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
+    }
+
+    #[test]
+    fn limit_connections_leaves_half_of_the_files_to_others() {
+        assert_eq!(affordable(4096, Some(1024)), 512);
+        assert_eq!(affordable(4096, Some(20_000)), 4096);
+        assert_eq!(affordable(4096, None), 4096);
+        assert_eq!(affordable(usize::MAX, None), Semaphore::MAX_PERMITS);
+    }
+
+    #[test]
+    fn association_groups_differ_between_processes() {
+        let group = |seed| association_group(&mut SeededEntropy::new(seed));
+        assert_ne!(group(1), group(2));
+    }
+}

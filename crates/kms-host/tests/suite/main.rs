@@ -1,0 +1,18 @@
+//! The host by its behaviour, from the engine alone to the server over sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test fail as the test does"
+)]
+
+mod engine;
+mod fixture;
+mod identity;
+mod limits;
+mod peer;
+mod publisher;
+mod server;
+mod service;
+mod stores;
