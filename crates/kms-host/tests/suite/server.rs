@@ -165,7 +165,7 @@ async fn what_is_no_bind_gets_a_bind_nak_and_is_closed() {
     .concat();
     let noise: Vec<u8> = (0..255).collect();
     // More than is read before it is closed: what is not read must not cost the peer its answer.
-    let flood = b"GET / HTTP/1.1\r\n".repeat(20_000);
+    let flood = b"GET / HTTP/1.1\r\n".repeat(500_000);
     for bytes in [http, tls, noise, flood, request(1, 0, 0, &[])] {
         let mut raw = host.raw().await;
         raw.send(&bytes).await;
