@@ -65,7 +65,7 @@ impl Counters {
         }
     }
 
-    /// All requests that were understood, the failed ones included.
+    /// All requests, the failed ones included, also those that could not be understood.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.total

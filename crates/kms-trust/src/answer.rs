@@ -21,8 +21,10 @@ pub struct Expected<'a> {
 /// Its fields are private, and nothing else makes one:
 ///
 /// ```compile_fail,E0451
-/// fn forge(terms: kms_core::AnswerTerms) -> kms_trust::VerifiedAnswer {
-///     kms_trust::VerifiedAnswer { terms, ..unimplemented!() }
+/// use kms_trust::VerifiedAnswer;
+///
+/// fn forge(terms: kms_core::AnswerTerms, other: VerifiedAnswer) -> VerifiedAnswer {
+///     VerifiedAnswer { terms, ..other }
 /// }
 /// ```
 ///

@@ -21,8 +21,10 @@ pub struct Verifier {
 /// can keep it, by its key id, and verify answers against it until it expires.
 ///
 /// ```compile_fail,E0451
-/// fn forge(name: String) -> kms_trust::VerifiedHost {
-///     kms_trust::VerifiedHost { name, ..unimplemented!() }
+/// use kms_trust::VerifiedHost;
+///
+/// fn forge(name: String, other: VerifiedHost) -> VerifiedHost {
+///     VerifiedHost { name, ..other }
 /// }
 /// ```
 #[derive(Clone, Debug)]
