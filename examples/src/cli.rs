@@ -1,8 +1,10 @@
 //! Exit codes, logs and the way errors are shown, the same in every binary.
 
 use core::fmt;
+use kms_service::config::ConfigError;
 use std::{
-    io::{IsTerminal, Write},
+    io::{self, IsTerminal, Write},
+    path::Path,
     process::ExitCode,
 };
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
@@ -41,24 +43,56 @@ impl Ended {
     }
 }
 
-/// Logs to standard error: `RUST_LOG` decides what, else warnings and above with `level` for ours.
-pub fn init_logs(level: LevelFilter) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        EnvFilter::new(format!(
-            "warn,kms_host={level},kms_client={level},hickory_server=off"
+/// The configuration file that a command line must name.
+///
+/// # Errors
+/// When it names none.
+pub fn config_path<'a>(binary: &str, path: Option<&'a Path>) -> Result<&'a Path, Ended> {
+    path.ok_or_else(|| {
+        Ended::configuration(format_args!(
+            "--config FILE is wanted; `{binary} --help` shows the smallest one"
         ))
-    });
-    let stderr = std::io::stderr();
+    })
+}
+
+/// The configuration file cannot be used.
+pub fn no_config(binary: &str, error: ConfigError) -> Ended {
+    match &error {
+        ConfigError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Ended::configuration(format_args!(
+                "{error}; `{binary} --help` shows the smallest configuration"
+            ))
+        }
+        _ => Ended::configuration(error),
+    }
+}
+
+/// Logs to standard error: `RUST_LOG` decides what, else warnings and above with `level` for ours.
+///
+/// # Errors
+/// When `RUST_LOG` is set and is no filter.
+pub fn init_logs(level: LevelFilter) -> Result<(), Ended> {
+    let ours = format!("warn,kms_host={level},kms_client={level},hickory_server=off");
+    let wanted = match std::env::var("RUST_LOG") {
+        Ok(wanted) if !wanted.is_empty() => wanted,
+        _ => ours,
+    };
+    let filter = EnvFilter::try_new(&wanted).map_err(|error| {
+        Ended::configuration(format_args!(
+            "RUST_LOG={wanted}: {error}; as in RUST_LOG=info or RUST_LOG=kms_client=debug"
+        ))
+    })?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(stderr.is_terminal())
-        .with_writer(std::io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
         .init();
+    Ok(())
 }
 
 /// Prints to standard output. A reader that went away is no error of ours.
 pub fn print(text: impl fmt::Display) {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     // `head` and the like close the pipe: there is nobody left to tell.
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
@@ -86,7 +120,7 @@ pub fn end(binary: &str, ended: Result<u8, Ended>) -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(ended) => {
-            let _ = writeln!(std::io::stderr(), "{binary}: {}", ended.message);
+            let _ = writeln!(io::stderr(), "{binary}: {}", ended.message);
             ExitCode::from(ended.code)
         }
     }

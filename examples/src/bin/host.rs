@@ -75,10 +75,8 @@ fn main() -> ExitCode {
 }
 
 fn load(config: Option<&Path>) -> Result<HostConfig, Ended> {
-    let path = config.ok_or_else(|| {
-        Ended::configuration("--config FILE is wanted; `host --help` shows the smallest one")
-    })?;
-    HostConfig::load(path).map_err(Ended::configuration)
+    let path = cli::config_path("host", config)?;
+    HostConfig::load(path).map_err(|error| cli::no_config("host", error))
 }
 
 fn check(config: Option<&Path>) -> Result<u8, Ended> {
@@ -86,9 +84,14 @@ fn check(config: Option<&Path>) -> Result<u8, Ended> {
     let service = HostService::new(&config, MemoryStore, SystemClock, &mut OsEntropy)
         .map_err(Ended::configuration)?;
     if let Some(dns) = &config.dns {
+        // The port that is published is known once the host listens; any will do to check the rest.
+        let mut listening = config.listen.clone();
+        for address in listening.iter_mut().filter(|address| address.port() == 0) {
+            address.set_port(kms_srv::DEFAULT_PORT.get());
+        }
         Publisher::new(
             dns,
-            &config.listen,
+            &listening,
             service.identity().map(kms_trust::HostIdentity::name),
         )
         .map_err(Ended::configuration)?;
@@ -118,7 +121,7 @@ fn check(config: Option<&Path>) -> Result<u8, Ended> {
 
 fn serve(config: Option<&Path>) -> Result<u8, Ended> {
     let config = load(config)?;
-    cli::init_logs(LevelFilter::INFO);
+    cli::init_logs(LevelFilter::INFO)?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
