@@ -25,6 +25,10 @@ pub enum FolderError {
     Private(PrivateFileError),
     /// Another file or folder.
     Io(PathBuf, io::Error),
+    /// A file that must be new is there already.
+    Exists(PathBuf),
+    /// The folder has no authority.
+    NoAuthority(PathBuf),
     /// The authority refused.
     Issue(IssueError),
     /// The catalogue has no such host key.
@@ -35,12 +39,19 @@ impl core::fmt::Display for FolderError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Private(error) => error.fmt(f),
-            Self::Io(path, error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                write!(f, "{}: exists already and is left as it is", path.display())
-            }
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Exists(path) => write!(
+                f,
+                "{}: exists already and is left as it is; name another folder",
+                path.display()
+            ),
+            Self::NoAuthority(folder) => write!(
+                f,
+                "{}: missing, so there is no authority in this folder; `authority init` makes one",
+                folder.join(ROOT_KEY_FILE).display()
+            ),
             Self::Issue(error) => error.fmt(f),
-            Self::HostKey(error) => write!(f, "{error}; `host catalogue` lists the host keys"),
+            Self::HostKey(error) => write!(f, "{error} (`host catalogue` lists the host keys)"),
         }
     }
 }
@@ -74,8 +85,8 @@ pub fn init(
     entropy: &mut impl Entropy,
     now: Timestamp,
 ) -> Result<Authority, FolderError> {
-    make_folder(folder)?;
     let authority = Authority::generate(name, validity, entropy, now)?;
+    make_folder(folder, [ROOT_KEY_FILE, ROOT_FILE])?;
     // The key first: a root that everyone pins and nobody can use is worse than none.
     private_file::create(&folder.join(ROOT_KEY_FILE), &authority.key_pem())?;
     write_new(&folder.join(ROOT_FILE), authority.root_pem())?;
@@ -87,7 +98,12 @@ pub fn init(
 /// # Errors
 /// When a file cannot be read, others may read the key, or key and root do not fit.
 pub fn load(folder: &Path) -> Result<Authority, FolderError> {
-    let key = private_file::read(&folder.join(ROOT_KEY_FILE))?;
+    let key = private_file::read(&folder.join(ROOT_KEY_FILE)).map_err(|error| match error {
+        PrivateFileError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            FolderError::NoAuthority(folder.to_owned())
+        }
+        other => FolderError::Private(other),
+    })?;
     let path = folder.join(ROOT_FILE);
     let root = fs::read_to_string(&path).map_err(|error| FolderError::Io(path, error))?;
     Ok(Authority::from_pem(&root, &key)?)
@@ -133,18 +149,25 @@ pub fn certify(
         entropy,
         now,
     )?;
-    make_folder(out)?;
+    make_folder(out, [KEY_FILE, CHAIN_FILE])?;
     private_file::create(&out.join(KEY_FILE), &key.to_pem())?;
     write_new(&out.join(CHAIN_FILE), &certificate.to_pem())?;
     Ok(certificate.not_after())
 }
 
-fn make_folder(folder: &Path) -> Result<(), FolderError> {
+/// Makes the folder if need be, and sees that it has no file of these names: half a pair beside a
+/// stranger's other half would look like damage later.
+fn make_folder(folder: &Path, files: [&str; 2]) -> Result<(), FolderError> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .map_err(|error| FolderError::Io(folder.to_owned(), error))
+        .map_err(|error| FolderError::Io(folder.to_owned(), error))?;
+    let taken = files.into_iter().map(|file| folder.join(file));
+    match taken.into_iter().find(|path| path.exists()) {
+        Some(path) => Err(FolderError::Exists(path)),
+        None => Ok(()),
+    }
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), FolderError> {

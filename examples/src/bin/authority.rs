@@ -3,10 +3,10 @@
 use clap::{Parser, Subcommand};
 use core::time::Duration;
 use examples::{
-    authority_folder::{self, HostRequest, ROOT_FILE},
+    authority_folder::{self, FolderError, HostRequest, ROOT_FILE},
     cli::{self, Ended},
 };
-use kms_core::{Clock, Timestamp};
+use kms_core::{Clock, Entropy, Timestamp};
 use kms_service::{OsEntropy, SystemClock};
 use std::{path::PathBuf, process::ExitCode};
 
@@ -39,9 +39,9 @@ enum Command {
         /// The authority's folder; made if it is not there.
         #[arg(long)]
         dir: PathBuf,
-        /// The authority's name in its certificate.
-        #[arg(long, default_value = "Activation authority")]
-        name: String,
+        /// The authority's name in its certificate; one of its own if left out.
+        #[arg(long)]
+        name: Option<String>,
         /// How long the root is valid.
         #[arg(long, default_value_t = 20 * 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
         days: u32,
@@ -77,8 +77,9 @@ fn run(command: Command) -> Result<u8, Ended> {
     let now = SystemClock.now().wall;
     match command {
         Command::Init { dir, name, days } => {
+            let name = name.unwrap_or_else(own_name);
             let authority = authority_folder::init(&dir, &name, of_days(days), &mut OsEntropy, now)
-                .map_err(Ended::failed)?;
+                .map_err(ended)?;
             cli::print(format_args!(
                 "{}: the root that clients pin, valid until {}",
                 dir.join(ROOT_FILE).display(),
@@ -109,10 +110,7 @@ fn run(command: Command) -> Result<u8, Ended> {
                 &mut OsEntropy,
                 now,
             )
-            .map_err(|error| match error {
-                authority_folder::FolderError::HostKey(..) => Ended::configuration(error),
-                other => Ended::failed(other),
-            })?;
+            .map_err(ended)?;
             cli::print(format_args!(
                 "{}: host {name} may activate with {host_key} until {}",
                 out.display(),
@@ -121,6 +119,18 @@ fn run(command: Command) -> Result<u8, Ended> {
         }
     }
     Ok(cli::DONE)
+}
+
+fn ended(error: FolderError) -> Ended {
+    match error {
+        FolderError::HostKey(_) | FolderError::Issue(_) => Ended::configuration(error),
+        _ => Ended::failed(error),
+    }
+}
+
+/// Certificates name their issuer, so two authorities of one name look alike until a signature fails.
+fn own_name() -> String {
+    format!("Activation authority {:08x}", OsEntropy.next_u64() >> 32)
 }
 
 const fn of_days(days: u32) -> Duration {
