@@ -7,10 +7,12 @@ mod world;
 
 use clap::Parser;
 use examples::cli::{self, Ended};
+use report::Report;
 use scenarios::Scenario;
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
-use world::World;
+use world::{Failure, World};
 
 /// Runs a whole activation system on this machine and shows what happens.
 ///
@@ -37,7 +39,7 @@ Scenarios, each after a document on KMS:
 
 Exit codes:
   0  everything that the scenario must show was seen
-  1  something was not, and is named
+  1  something was not, and is named; or the run was ended by a signal
   2  the command line cannot be used"
 )]
 struct Arguments {
@@ -54,20 +56,24 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    cli::init_logs(LevelFilter::ERROR);
     cli::end("lab", run(&arguments))
 }
 
 fn run(arguments: &Arguments) -> Result<u8, Ended> {
+    cli::init_logs(LevelFilter::ERROR)?;
     let report = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Ended::failed)?
         .block_on(async {
-            let mut world = World::start(arguments.scenario, arguments.seed).await?;
-            let played = arguments.scenario.play(&mut world).await;
-            let report = world.finish().await;
-            played.map(|()| report)
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            // A run that is dropped takes its folder of keys and states with it.
+            tokio::select! {
+                report = play(arguments.scenario, arguments.seed) => report,
+                _ = terminate.recv() => Err("ended by SIGTERM before the scenario was".into()),
+                _ = interrupt.recv() => Err("ended by SIGINT before the scenario was".into()),
+            }
         })
         .map_err(Ended::failed)?;
     if arguments.json {
@@ -89,4 +95,11 @@ fn run(arguments: &Arguments) -> Result<u8, Ended> {
             failed.join("; ")
         )))
     }
+}
+
+async fn play(scenario: Scenario, seed: u64) -> Result<Report, Failure> {
+    let mut world = World::start(scenario, seed).await?;
+    let played = scenario.play(&mut world).await;
+    let report = world.finish().await;
+    played.map(|()| report)
 }

@@ -3,7 +3,7 @@
 use super::{DAY, DOMAIN, HOUR, MINUTE, TWO_HOURS, boot, check_thresholds, machine};
 use crate::{
     report::Attempt,
-    world::{Failure, HostPlan, MachinePlan, World},
+    world::{Failure, HostPlan, LabHost, MachinePlan, World},
 };
 use kms_core::LicenseStatus;
 
@@ -77,11 +77,7 @@ fn check_first_hours(world: &mut World) {
         server < client && server.is_some(),
         seen,
     );
-    let counts: Vec<i64> = world
-        .hosts
-        .iter()
-        .map(super::super::world::LabHost::count)
-        .collect();
+    let counts: Vec<i64> = world.hosts.iter().map(LabHost::count).collect();
     let both = counts.iter().all(|&count| count >= 25);
     world.check(
         "both hosts are used",
