@@ -72,7 +72,8 @@ pub fn no_config(binary: &str, error: ConfigError) -> Ended {
 /// # Errors
 /// When `RUST_LOG` is set and is no filter.
 pub fn init_logs(level: LevelFilter) -> Result<(), Ended> {
-    let ours = format!("warn,kms_host={level},kms_client={level},hickory_server=off");
+    // The last is the host's binary itself.
+    let ours = format!("warn,kms_host={level},kms_client={level},host={level},hickory_server=off");
     let wanted = match std::env::var("RUST_LOG") {
         Ok(wanted) if !wanted.is_empty() => wanted,
         _ => ours,
