@@ -29,6 +29,8 @@ pub enum FolderError {
     Exists(PathBuf),
     /// The folder has no authority.
     NoAuthority(PathBuf),
+    /// The folder's files are no authority.
+    Damaged(PathBuf, IssueError),
     /// The authority refused.
     Issue(IssueError),
     /// The catalogue has no such host key.
@@ -49,6 +51,11 @@ impl core::fmt::Display for FolderError {
                 f,
                 "{}: missing, so there is no authority in this folder; `authority init` makes one",
                 folder.join(ROOT_KEY_FILE).display()
+            ),
+            Self::Damaged(folder, error) => write!(
+                f,
+                "{}: {error}; {ROOT_FILE} and {ROOT_KEY_FILE} must be those that one `authority init` made",
+                folder.display()
             ),
             Self::Issue(error) => error.fmt(f),
             Self::HostKey(error) => write!(f, "{error} (`host catalogue` lists the host keys)"),
@@ -106,7 +113,7 @@ pub fn load(folder: &Path) -> Result<Authority, FolderError> {
     })?;
     let path = folder.join(ROOT_FILE);
     let root = fs::read_to_string(&path).map_err(|error| FolderError::Io(path, error))?;
-    Ok(Authority::from_pem(&root, &key)?)
+    Authority::from_pem(&root, &key).map_err(|error| FolderError::Damaged(folder.to_owned(), error))
 }
 
 /// What a host is certified for.
