@@ -237,9 +237,10 @@ fn new_authority(folder: &Path, name: &str, now: Timestamp) -> Result<Authority,
 /// and here nobody needs them after it.
 fn folder() -> std::io::Result<tempfile::TempDir> {
     let memory = Path::new("/dev/shm");
+    let prefix = format!("kms-lab-{}-", std::process::id());
     let builder = || {
         let mut builder = tempfile::Builder::new();
-        builder.prefix("kms-lab-");
+        builder.prefix(&prefix);
         builder
     };
     builder()
