@@ -1,0 +1,12 @@
+//! The binaries as their users run them: processes, files, sockets, exit codes and what is printed.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, which clippy does not see as tests"
+)]
+
+mod bad_input;
+mod binaries;
+mod scenarios;
+mod support;
