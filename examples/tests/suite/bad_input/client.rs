@@ -136,7 +136,7 @@ async fn the_client_names_the_file_the_line_and_the_remedy() {
             (
                 "--config folder-state.toml status",
                 1,
-                &["ca: ", "Is a directory"],
+                &["ca: cannot be read"],
             ),
         ],
     )
@@ -173,10 +173,7 @@ async fn a_damaged_state_is_left_as_it_was_byte_for_byte() {
                 .run(CLIENT, &format!("--config one.toml {verb}"))
                 .await
                 .exits(1)
-                .complains(&[
-                    "one.state: damaged: ",
-                    "run: cp one.state.previous one.state",
-                ]);
+                .complains(&["one.state: damaged: ", "run: cp ", "one.state.previous"]);
             assert_eq!(folder.read("one.state"), damage, "{what}, {verb}");
             assert_eq!(
                 folder.read("one.state.previous"),
@@ -192,7 +189,7 @@ async fn a_damaged_state_is_left_as_it_was_byte_for_byte() {
         .run(CLIENT, "--config one.toml activate")
         .await
         .exits(1)
-        .complains(&["one.state: missing", "run: cp one.state.previous one.state"]);
+        .complains(&["one.state: missing", "run: cp ", "one.state.previous"]);
     assert!(!folder.path("one.state").exists());
 
     // The remedy that was told works.

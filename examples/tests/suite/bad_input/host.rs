@@ -117,11 +117,7 @@ async fn the_host_names_the_file_the_line_and_the_remedy() {
                 2,
                 &["line 3", "14", "15 to 43200"],
             ),
-            (
-                "--config no-identity.toml",
-                2,
-                &["none/host.key: No such file"],
-            ),
+            ("--config no-identity.toml", 2, &["none/host.key: "]),
             (
                 "--config file-identity.toml",
                 2,
@@ -132,16 +128,13 @@ async fn the_host_names_the_file_the_line_and_the_remedy() {
                 2,
                 &["open/host.key: mode 0644", "chmod 600"],
             ),
-            (
-                "--config noise.toml",
-                2,
-                &["noise: ", "`authority certify`"],
-            ),
+            ("--config noise.toml", 2, &["noise", "`authority certify`"]),
             (
                 "--config other-chain.toml",
                 2,
                 &[
-                    "kms2: the host's certificate is for another key",
+                    "kms2",
+                    "the host's certificate is for another key",
                     "`authority certify`",
                 ],
             ),
