@@ -7,7 +7,12 @@ use std::{
     path::Path,
     process::ExitCode,
 };
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    Layer as _,
+    filter::{LevelFilter, ParseError, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// Exit code: it worked.
 pub const DONE: u8 = 0;
@@ -78,15 +83,16 @@ pub fn init_logs(level: LevelFilter) -> Result<(), Ended> {
         Ok(wanted) if !wanted.is_empty() => wanted,
         _ => ours,
     };
-    let filter = EnvFilter::try_new(&wanted).map_err(|error| {
+    let filter: Targets = wanted.parse().map_err(|error: ParseError| {
         Ended::configuration(format_args!(
             "RUST_LOG={wanted}: {error}; as in RUST_LOG=info or RUST_LOG=kms_client=debug"
         ))
     })?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
+        .with_writer(io::stderr);
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
         .init();
     Ok(())
 }

@@ -2,3 +2,8 @@
 
 pub mod authority_folder;
 pub mod cli;
+
+/// The README's example is compiled, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -68,13 +68,14 @@ fn check_first_hours(world: &mut World) {
     check_thresholds(world);
     let first = |threshold: u32| {
         let of_kind = |a: &&Attempt| a.activated && a.threshold == threshold;
-        world.attempts().iter().find(of_kind).map(|a| a.day)
+        let found = world.attempts().iter().find(of_kind);
+        found.map_or(f64::INFINITY, |attempt| attempt.day)
     };
     let (server, client) = (first(5), first(25));
-    let seen = format!("first server on day {server:.3?}, first client on day {client:.3?}");
+    let seen = format!("first server on day {server:.3}, first client on day {client:.3}");
     world.check(
         "servers are activated before clients",
-        server < client && server.is_some(),
+        server < client,
         seen,
     );
     let counts: Vec<i64> = world.hosts.iter().map(LabHost::count).collect();
