@@ -1,182 +1,110 @@
 //! The client service: the engine with DNS, sockets, a clock and a state file.
 
 use crate::{
-    Action, ClientConfig, ClientState, Engine, Report, Resolver, ResolverError, StateFile,
-    StateFileError, StateTextError, Stored, Subject,
+    Action, ClientConfig, ClientState, Engine, Failure, OpenError, RearmFailure, Report, Resolver,
+    StateError, StateFile, Stored, Subject, connect::connect, resolver::literal, setup,
 };
-use core::{net::SocketAddr, time::Duration};
-use kms_core::{Clock, Entropy, MachineName, MachineNameError, StatusCode, Tick};
-use kms_keys::{Catalogue, CatalogueError, Product, UnknownName};
-use kms_license::{Event, License, Policy, RearmError, RestoreError};
-use kms_service::config::{self, ConfigError};
-use kms_srv::{Discovery, DiscoveryConfig, HostAddress};
-use kms_trust::{Oids, TrustAnchors, TrustAnchorsError, VerifiedAnswer, Verifier};
-use std::{
-    collections::VecDeque,
-    io,
-    path::{Path, PathBuf},
-};
+use core::time::Duration;
+use kms_core::{Clock, Entropy, MachineName, Now, StatusCode, Tick};
+use kms_keys::Product;
+use kms_license::{Event, License, SavedState};
+use kms_srv::{Discovery, HostAddress, LookupError};
+use kms_trust::VerifiedAnswer;
+use std::{collections::VecDeque, io};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     time::{Instant, timeout, timeout_at},
 };
 
+/// The most events that wait to be polled; beyond it the oldest is dropped.
+pub const MAX_WAITING_EVENTS: usize = 1000;
+
 /// A product's client on this machine.
+///
+/// What it shows of the licence is durable: a change that cannot be written to the state file is
+/// taken back, and reported as an error.
 #[derive(Debug)]
 pub struct Client<C, E> {
     engine: Engine,
     product: Product,
-    resolver: Resolver,
+    configured: ClientConfig,
     state_file: StateFile,
+    // What the state file holds.
+    kept: ClientState,
     generation: u64,
-    host_timeout: Duration,
     clock: C,
     entropy: E,
+    // Events of a change of the licence, until that is durable.
+    held: Vec<Event>,
     events: VecDeque<Event>,
-}
-
-/// Why a client cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// A file that the configuration names cannot be read.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The catalogue breaks a rule.
-    #[error(transparent)]
-    Catalogue(#[from] CatalogueError),
-    /// The pinned root cannot be used.
-    #[error("{path}: {source}")]
-    Root {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: TrustAnchorsError,
-    },
-    /// The catalogue has no such product.
-    #[error("product: {0}; `host catalogue` lists what the catalogue has")]
-    Product(#[from] UnknownName),
-    /// The machine's name cannot be sent.
-    #[error("machine_name: {0}")]
-    MachineName(#[from] MachineNameError),
-    /// The resolver cannot be set up.
-    #[error(transparent)]
-    Resolver(#[from] ResolverError),
-    /// The state file cannot be used.
-    #[error(transparent)]
-    State(#[from] StateError),
-}
-
-/// Why a client's state was not read or kept.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StateError {
-    /// The file.
-    #[error(transparent)]
-    File(#[from] StateFileError),
-    /// Its text.
-    #[error("{path}: {source}; move the file away to start again with a new grace period")]
-    Text {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: StateTextError,
-    },
-    /// Its licence.
-    #[error("{path}: {source}; move the file away to start again with a new grace period")]
-    License {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: RestoreError,
-    },
-    /// It belongs to another product.
-    #[error(
-        "{path}: this is the state of product {found}, the configuration names {wanted}; give each product a state file of its own"
-    )]
-    OtherProduct {
-        /// The file.
-        path: PathBuf,
-        /// Whose state it is.
-        found: kms_core::ActivationId,
-        /// Whose is wanted.
-        wanted: kms_core::ActivationId,
-    },
-}
-
-/// Why a rearm was not done.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RearmFailure {
-    /// The product allows no more.
-    #[error(transparent)]
-    Rearm(#[from] RearmError),
-    /// It could not be kept.
-    #[error(transparent)]
-    State(#[from] StateError),
+    save_due: bool,
+    attempt_due: bool,
 }
 
 impl<C: Clock, E: Entropy> Client<C, E> {
     /// Opens the client that a configuration describes. At its first start the product's client
-    /// setup key counts as installed and the initial grace begins.
+    /// setup key counts as installed, the initial grace begins, and the state file is made. An attempt
+    /// is due, as [`handle_timeout`](Self::handle_timeout) says.
+    ///
+    /// No network is needed, and an existing state file is only read.
     ///
     /// # Errors
-    /// When a file that the configuration names cannot be used, or the state cannot be kept.
+    /// When a file that the configuration names cannot be used, or a new state cannot be kept.
     pub fn open(configured: &ClientConfig, clock: C, mut entropy: E) -> Result<Self, OpenError> {
-        let catalogue = load_catalogue(configured.catalogue.as_deref())?;
+        let catalogue = setup::load_catalogue(configured.catalogue.as_deref())?;
         let product = catalogue.find(&configured.product)?.clone();
-        let anchors =
-            TrustAnchors::from_pem(&config::read(&configured.root)?).map_err(|source| {
-                OpenError::Root {
-                    path: configured.root.clone(),
-                    source,
-                }
-            })?;
-        let verifier = Verifier::new(anchors, Oids::default(), configured.clock_tolerance);
-        let resolver = Resolver::new(configured.nameserver)?;
+        let verifier = setup::load_verifier(configured)?;
+        let machine_name = setup::machine_name(configured.machine_name.as_deref())?;
         let state_file = StateFile::new(configured.state.clone());
         let stored = state_file.load().map_err(StateError::from)?;
         let now = clock.now();
-        let policy = policy_of(&product);
-        let (license, cached, generation, is_new) = match &stored {
+        let policy = setup::policy_of(&product);
+        let (mut license, cached) = match &stored {
             None => {
                 let mut license = License::new(policy, product.activation_id, &mut entropy, now);
                 license.install_key(now);
-                (license, None, 0, true)
+                (license, None)
             }
             Some(stored) => {
-                let state = read_state(&state_file, stored, &product)?;
+                let state = setup::read_state(&state_file, stored, &product)?;
                 let license = License::restore(policy, state.license, now).map_err(|source| {
                     StateError::License {
                         path: state_file.path().to_owned(),
                         source,
                     }
                 })?;
-                (license, state.cached_host, stored.generation, false)
+                (license, state.cached_host)
             }
+        };
+        license.start(now);
+        let kept = ClientState {
+            license: license.save(now),
+            cached_host: cached.clone(),
         };
         let subject = Subject {
             application_id: product.application_id,
             activation_id: product.activation_id,
             counted_id: product.counted_id,
             group_id: product.group.as_str().to_owned(),
-            machine_name: machine_name(configured.machine_name.as_deref())?,
+            machine_name,
             virtual_machine: configured.virtual_machine,
         };
-        let discovery = Discovery::new(discovery_config(configured, &resolver), cached);
+        let discovery = Discovery::new(setup::discovery_config(configured, &[]), cached);
         let mut client = Self {
             engine: Engine::new(subject, license, discovery, verifier),
             product,
-            resolver,
+            configured: configured.clone(),
             state_file,
-            generation,
-            host_timeout: configured.host_timeout,
+            kept,
+            generation: stored.as_ref().map_or(0, |stored| stored.generation),
             clock,
             entropy,
+            held: Vec::new(),
             events: VecDeque::new(),
+            save_due: false,
+            attempt_due: false,
         };
-        if is_new {
+        if stored.is_none() {
             client.save()?;
         }
         Ok(client)
@@ -184,45 +112,57 @@ impl<C: Clock, E: Entropy> Client<C, E> {
 
     /// Asks for activation, or renewal, now. What comes of it is durable when this returns.
     ///
+    /// The system's DNS configuration is read anew. The time limits of lookups and hosts are by the
+    /// runtime's clock, everything else by the client's. Dropping the future gives the attempt up.
+    ///
     /// # Errors
-    /// When the state could not be kept: what came of the attempt must then not be relied upon.
+    /// When the state could not be kept. The licence is then as it was before.
     pub async fn activate(&mut self) -> Result<Report, StateError> {
-        self.engine.start(self.clock.now());
-        let report = loop {
-            let now = self.clock.now();
-            match self.engine.poll_action(now, &mut self.entropy) {
-                Some(Action::Lookup(name)) => {
-                    let answer = self.resolver.srv(&name);
-                    let answer = timeout(Discovery::MAX_LOOKUP_TIME, answer)
-                        .await
-                        .unwrap_or(Err(kms_srv::LookupError::Timeout));
+        let resolver = Resolver::new(self.configured.nameserver)
+            .inspect_err(|error| tracing::warn!("{error}"))
+            .ok();
+        let search_list = resolver.as_ref().map_or(&[][..], Resolver::search_list);
+        let discovery = setup::discovery_config(&self.configured, search_list);
+        self.engine.set_discovery(discovery);
+        self.engine.start(self.clock.now(), &mut self.entropy);
+        self.drain();
+        self.attempt_due = false;
+        while let Some(action) = self.engine.poll_action(self.clock.now(), &mut self.entropy) {
+            match action {
+                Action::Lookup(name) => {
+                    let answer = match &resolver {
+                        Some(resolver) => timeout(self.lookup_time(), resolver.srv(&name))
+                            .await
+                            .unwrap_or(Err(LookupError::Timeout)),
+                        None => Err(LookupError::ServerFailure),
+                    };
                     let now = self.clock.now();
                     self.engine
                         .handle_lookup(&name, answer, now, &mut self.entropy);
                 }
-                Some(Action::Connect(host)) => {
-                    let deadline = Instant::now() + self.host_timeout;
-                    let exchanged = timeout_at(deadline, self.ask(&host)).await;
-                    let (code, reason) = match exchanged {
-                        Ok(Ok(())) => continue,
-                        Ok(Err(failed)) => failed,
-                        Err(_) => (
-                            StatusCode::TIMEOUT,
-                            format!("no answer within {} s", self.host_timeout.as_secs()),
-                        ),
-                    };
-                    let now = self.clock.now();
-                    self.engine
-                        .handle_failure(&host, code, &reason, now, &mut self.entropy);
+                Action::Connect(host) => {
+                    if let Err((code, reason)) = self.try_host(&host, resolver.as_ref()).await {
+                        tracing::info!(%host, %code, "{reason}");
+                        let now = self.clock.now();
+                        self.engine
+                            .handle_failure(&host, code, &reason, now, &mut self.entropy);
+                    }
                 }
-                None => {}
             }
-            if let Some(report) = self.engine.poll_report() {
-                break report;
-            }
-        };
+            self.drain();
+        }
+        self.drain();
+        let report = self.engine.poll_report();
         self.save()?;
-        Ok(report)
+        // An attempt ends with a report; were it otherwise, nobody would have answered.
+        Ok(report.unwrap_or(Report {
+            result: Err(Failure {
+                code: StatusCode::VL_BINDING_SERVICE_UNAVAILABLE,
+            }),
+            host: None,
+            count: None,
+            attempts: Vec::new(),
+        }))
     }
 
     /// The licence.
@@ -250,47 +190,48 @@ impl<C: Clock, E: Entropy> Client<C, E> {
         &self.clock
     }
 
-    /// When the licence wants to be looked at again.
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called next, by the clock's tick.
     pub fn poll_timeout(&self) -> Option<Tick> {
         self.engine.license().poll_timeout()
     }
 
-    /// Looks at the licence's timers; whether an attempt is due, which is then to be made with
-    /// [`activate`](Self::activate).
+    /// Looks at the licence's timers: at first, and when [`poll_timeout`](Self::poll_timeout) says so.
+    /// Returns whether an attempt is due, which is then to be made with [`activate`](Self::activate).
     ///
     /// # Errors
-    /// When a change could not be kept.
+    /// When a change could not be kept. It is taken back, and so comes again; an attempt that is due
+    /// stays so.
     pub fn handle_timeout(&mut self) -> Result<bool, StateError> {
         let now = self.clock.now();
         self.engine
             .license_mut()
             .handle_timeout(now, &mut self.entropy);
-        let (mut attempt_due, mut save_due) = (false, false);
-        while let Some(event) = self.engine.license_mut().poll_event() {
-            match event {
-                Event::AttemptDue => attempt_due = true,
-                Event::SaveDue => save_due = true,
-                event => self.log(event),
-            }
-        }
-        if save_due {
-            self.save()?;
-        }
-        Ok(attempt_due)
+        self.settle()?;
+        Ok(core::mem::take(&mut self.attempt_due))
     }
 
-    /// What has happened to the licence, oldest first.
+    /// The machine's network has changed: whether an attempt is due, because a renewal has just failed.
+    ///
+    /// # Errors
+    /// As [`handle_timeout`](Self::handle_timeout).
+    pub fn handle_network_change(&mut self) -> Result<bool, StateError> {
+        let now = self.clock.now();
+        self.engine.license_mut().handle_network_change(now);
+        self.settle()?;
+        Ok(core::mem::take(&mut self.attempt_due))
+    }
+
+    /// What has happened to the licence, and is durable: oldest first, at most [`MAX_WAITING_EVENTS`].
+    /// That a save or an attempt is due is not among them: [`handle_timeout`](Self::handle_timeout)
+    /// does the one and returns the other.
     pub fn poll_event(&mut self) -> Option<Event> {
-        while let Some(event) = self.engine.license_mut().poll_event() {
-            self.log(event);
-        }
         self.events.pop_front()
     }
 
     /// Starts the initial grace again, under a new client machine id.
     ///
     /// # Errors
-    /// When the product allows no more rearms, or the state could not be kept.
+    /// When the product allows no more rearms, or the state could not be kept. Nothing has changed then.
     pub fn rearm(&mut self) -> Result<(), RearmFailure> {
         let now = self.clock.now();
         self.engine.license_mut().rearm(now, &mut self.entropy)?;
@@ -298,15 +239,148 @@ impl<C: Clock, E: Entropy> Client<C, E> {
         Ok(())
     }
 
-    /// Connects to a host at each of its addresses in turn, and lets the engine talk to it.
-    async fn ask(&mut self, host: &HostAddress) -> Result<(), (StatusCode, String)> {
-        let unavailable = |reason: String| (StatusCode::RPC_SERVER_UNAVAILABLE, reason);
-        let addresses = self
-            .resolver
-            .addresses(host)
+    /// Writes the state, durably. Everything that changes it does so by itself: this is for the end of
+    /// a process, that less is lost of the time that it saw pass.
+    ///
+    /// # Errors
+    /// When it could not be kept. What was not durable before is taken back then.
+    pub fn save(&mut self) -> Result<(), StateError> {
+        self.drain();
+        self.save_due = false;
+        let now = self.clock.now();
+        match self.store(now) {
+            Ok(kept) => {
+                self.kept = kept;
+                for event in core::mem::take(&mut self.held) {
+                    self.publish(event);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(
+                    "the licence is as it was before, its state could not be kept: {error}"
+                );
+                self.take_back(now);
+                Err(error)
+            }
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), StateError> {
+        self.drain();
+        if self.save_due { self.save() } else { Ok(()) }
+    }
+
+    fn store(&mut self, now: Now) -> Result<ClientState, StateError> {
+        let path = || self.state_file.path().to_owned();
+        let state = ClientState {
+            license: self.engine.license().save(now),
+            cached_host: self.engine.cached_host().cloned(),
+        };
+        let text = state.to_text().map_err(|source| StateError::Text {
+            path: path(),
+            source,
+        })?;
+        let found = self
+            .state_file
+            .load()?
+            .map_or(0, |stored| stored.generation);
+        if found != self.generation {
+            return Err(StateError::Changed { path: path() });
+        }
+        let generation = self.generation.saturating_add(1);
+        self.state_file.store(&Stored { generation, text })?;
+        self.generation = generation;
+        Ok(state)
+    }
+
+    /// What could not be kept has not happened, except that time has passed.
+    fn take_back(&mut self, now: Now) {
+        let saved = SavedState {
+            high_water: self.engine.license().time(now),
+            ..self.kept.license
+        };
+        let policy = setup::policy_of(&self.product);
+        // What a licence has saved it can be restored from.
+        if let Ok(license) = License::restore(policy, saved, now) {
+            *self.engine.license_mut() = license;
+        }
+        self.held.clear();
+    }
+
+    /// Takes the licence's events, before so many wait that it drops one.
+    fn drain(&mut self) {
+        while let Some(event) = self.engine.license_mut().poll_event() {
+            match event {
+                Event::SaveDue => self.save_due = true,
+                Event::AttemptDue => self.attempt_due = true,
+                Event::StatusChanged { .. } | Event::AnswerProcessed(_) => self.held.push(event),
+                event => self.publish(event),
+            }
+        }
+    }
+
+    fn publish(&mut self, event: Event) {
+        match &event {
+            Event::RequestSent(data) => {
+                tracing::info!(target: "kms_client::event", id = 12288, "{data}");
+            }
+            Event::AnswerProcessed(data) => {
+                tracing::info!(target: "kms_client::event", id = 12289, "{data}");
+            }
+            Event::StatusChanged { from, to, reason } => {
+                tracing::info!(target: "kms_client::event", "{from} -> {to}: {reason}");
+            }
+            Event::ClockMoved(moved) => {
+                tracing::warn!(target: "kms_client::event", ?moved, "the calendar clock was moved");
+            }
+            _ => {}
+        }
+        if self.events.len() >= MAX_WAITING_EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+
+    /// What is left of the time for lookups.
+    fn lookup_time(&self) -> Duration {
+        let now = self.clock.now().tick;
+        self.engine
+            .poll_timeout()
+            .map_or(Duration::ZERO, |until| until.saturating_since(now))
+    }
+
+    /// Asks a host, within the time that it has.
+    async fn try_host(
+        &mut self,
+        host: &HostAddress,
+        resolver: Option<&Resolver>,
+    ) -> Result<(), (StatusCode, String)> {
+        let time = self.configured.host_timeout;
+        let deadline = Instant::now() + time;
+        timeout_at(deadline, self.ask(host, resolver, deadline))
             .await
-            .map_err(|error| (error.status(), error.to_string()))?;
-        let mut stream = connect(&addresses)
+            .unwrap_or_else(|_| {
+                let reason = format!("no answer within {} s", time.as_secs());
+                Err((StatusCode::TIMEOUT, reason))
+            })
+    }
+
+    /// Connects to a host at each of its addresses in turn, and lets the engine talk to it.
+    async fn ask(
+        &mut self,
+        host: &HostAddress,
+        resolver: Option<&Resolver>,
+        deadline: Instant,
+    ) -> Result<(), (StatusCode, String)> {
+        let unavailable = |reason: String| (StatusCode::RPC_SERVER_UNAVAILABLE, reason);
+        let addresses = match (literal(host), resolver) {
+            (Some(address), _) => Ok(vec![address]),
+            (None, Some(resolver)) => resolver.addresses(host).await,
+            (None, None) => Err(LookupError::ServerFailure),
+        }
+        .map_err(|error| (error.status(), format!("its address is not known: {error}")))?;
+        let mut stream = connect(&addresses, deadline)
             .await
             .map_err(|error| unavailable(format!("cannot be connected to: {error}")))?;
         let broken = |error: io::Error| unavailable(format!("the connection broke: {error}"));
@@ -330,145 +404,6 @@ impl<C: Clock, E: Entropy> Client<C, E> {
             let bytes = input.get(..read).unwrap_or_default();
             self.engine
                 .handle_input(bytes, self.clock.now(), &mut self.entropy);
-        }
-    }
-
-    fn save(&mut self) -> Result<(), StateError> {
-        let state = ClientState {
-            license: self.engine.license().save(self.clock.now()),
-            cached_host: self.engine.cached_host().cloned(),
-        };
-        let text = state.to_text().map_err(|source| StateError::Text {
-            path: self.state_file.path().to_owned(),
-            source,
-        })?;
-        let generation = self.generation.saturating_add(1);
-        self.state_file.store(&Stored { generation, text })?;
-        self.generation = generation;
-        Ok(())
-    }
-
-    fn log(&mut self, event: Event) {
-        const MOST: usize = 1000;
-        match &event {
-            Event::RequestSent(data) => {
-                tracing::info!(target: "kms_client::event", id = 12288, "{data}");
-            }
-            Event::AnswerProcessed(data) => {
-                tracing::info!(target: "kms_client::event", id = 12289, "{data}");
-            }
-            Event::StatusChanged { from, to, reason } => {
-                tracing::info!(target: "kms_client::event", "{from} -> {to}: {reason}");
-            }
-            Event::ClockMoved(moved) => {
-                tracing::warn!(target: "kms_client::event", ?moved, "the calendar clock was moved");
-            }
-            // The driver of this licence saves and asks by itself.
-            Event::SaveDue | Event::AttemptDue => return,
-            _ => {}
-        }
-        if self.events.len() >= MOST {
-            self.events.pop_front();
-        }
-        self.events.push_back(event);
-    }
-}
-
-async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    // Each address gets its share of the time that the host has, so that a silent first one
-    // does not use it up.
-    const EACH: Duration = Duration::from_secs(5);
-    let mut last = io::Error::other("its name has no addresses");
-    for &address in addresses {
-        match timeout(EACH, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => last = io::Error::new(error.kind(), format!("{address}: {error}")),
-            Err(_) => {
-                last = io::Error::new(io::ErrorKind::TimedOut, format!("{address}: no answer"))
-            }
-        }
-    }
-    Err(last)
-}
-
-fn load_catalogue(path: Option<&Path>) -> Result<Catalogue, OpenError> {
-    match path {
-        Some(path) => Ok(Catalogue::parse(
-            &config::read(path)?,
-            &path.display().to_string(),
-        )?),
-        None => Ok(Catalogue::builtin()),
-    }
-}
-
-fn read_state(
-    file: &StateFile,
-    stored: &Stored,
-    product: &Product,
-) -> Result<ClientState, StateError> {
-    let path = || file.path().to_owned();
-    let state = ClientState::from_text(&stored.text).map_err(|source| StateError::Text {
-        path: path(),
-        source,
-    })?;
-    let (found, wanted) = (state.license.activation_id, product.activation_id);
-    if found == wanted {
-        Ok(state)
-    } else {
-        Err(StateError::OtherProduct {
-            path: path(),
-            found,
-            wanted,
-        })
-    }
-}
-
-fn policy_of(product: &Product) -> Policy {
-    Policy {
-        threshold: product.threshold,
-        grace: product.policy.grace.duration(),
-        validity: product.policy.validity,
-        oot_grace: product.policy.oot_grace.duration(),
-        activation_interval: product.policy.activation_interval,
-        renewal_interval: product.policy.renewal_interval,
-        rearms: product.policy.rearms,
-        reduced_functionality: product.policy.reduced_functionality,
-    }
-}
-
-fn discovery_config(configured: &ClientConfig, resolver: &Resolver) -> DiscoveryConfig {
-    DiscoveryConfig {
-        service: configured.service.clone(),
-        pinned: configured.host.clone(),
-        lookup_domain: configured.lookup_domain.clone(),
-        suffixes: if configured.domains.is_empty() {
-            resolver.search_list().to_vec()
-        } else {
-            configured.domains.clone()
-        },
-        caching: configured.caching,
-        rule: configured.selection,
-        ..DiscoveryConfig::default()
-    }
-}
-
-fn machine_name(configured: Option<&str>) -> Result<MachineName, MachineNameError> {
-    match configured {
-        Some(name) => name.parse(),
-        None => {
-            let name = rustix::system::uname();
-            // A system's name may be longer than a request carries, or hold bytes that it does not.
-            let printable: String = name
-                .nodename()
-                .to_string_lossy()
-                .chars()
-                .filter(|c| !c.is_control())
-                .scan(0, |len, c| {
-                    *len += c.len_utf8();
-                    (*len <= MachineName::MAX_LEN).then_some(c)
-                })
-                .collect();
-            printable.parse().or_else(|_| "localhost".parse())
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use core::{net::SocketAddr, time::Duration};
 use kms_service::config::{self, ConfigError, de};
-use kms_srv::{DomainName, PinnedHost, SelectionRule, ServiceName};
+use kms_srv::{DomainName, HostAddress, PinnedHost, SelectionRule, ServiceName};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// root = "root.pem"                # the authority's root certificate, pinned
 /// product = "Windows 7 Enterprise" # a name or an activation id of the catalogue
 /// state = "client.state"           # the state file; made at the first start
-/// # host = "kms1.contoso.com:1688" # a pinned host: name, name:port, [v6]:port, or :port
+/// # host = "kms1.contoso.com:1688" # a pinned host: name, name:port or [v6]:port
 /// domains = ["contoso.com"]        # where to look for hosts; default: the system's search list
 /// # lookup_domain = "contoso.com"  # look in this domain alone
 /// # nameserver = "192.0.2.53:53"   # default: the system's
@@ -37,8 +37,8 @@ pub struct ClientConfig {
     pub product: String,
     /// The state file.
     pub state: PathBuf,
-    /// A pinned host; turns discovery off.
-    #[serde(default, deserialize_with = "de::some_text")]
+    /// A pinned host; turns discovery off. A port alone names none, and is refused.
+    #[serde(default, deserialize_with = "pinned")]
     pub host: Option<PinnedHost>,
     /// Domains in which to look for hosts, in order; empty means the system's search list.
     #[serde(default, deserialize_with = "de::texts")]
@@ -107,6 +107,15 @@ const fn fifteen_seconds() -> Duration {
     Duration::from_secs(15)
 }
 
+/// A port alone would be valid text and do nothing.
+fn pinned<'de, D: Deserializer<'de>>(input: D) -> Result<Option<PinnedHost>, D::Error> {
+    let text = String::deserialize(input)?;
+    text.parse::<HostAddress>()
+        .and_then(|_| text.parse())
+        .map(Some)
+        .map_err(D::Error::custom)
+}
+
 fn selection<'de, D: Deserializer<'de>>(input: D) -> Result<SelectionRule, D::Error> {
     match String::deserialize(input)?.as_str() {
         "rfc2782" => Ok(SelectionRule::Rfc2782),
@@ -162,6 +171,7 @@ mod tests {
         for (line, wanted) in [
             ("host = \"2001:db8::1\"", "["),
             ("host = \"name:0\"", "port"),
+            ("host = \":1700\"", "a host is missing in front of the port"),
             ("domains = [\"a..b\"]", "a..b"),
             ("nameserver = \"dns\"", "nameserver"),
             ("selection = \"first\"", "\"rfc2782\" or \"legacy\""),

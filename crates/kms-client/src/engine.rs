@@ -4,11 +4,14 @@ use crate::{Activated, Failure, HostAttempt, Report};
 use alloc::collections::BTreeMap;
 use core::mem;
 use kms_core::{
-    ActivationId, ApplicationId, CountedId, Decode as _, Encode as _, Entropy, KeyId, MachineName,
-    Now, StatusCode, Tick,
+    ActivationId, ApplicationId, CountedId, Decode as _, Encode as _, Entropy, KeyId,
+    LicenseStatus, MachineName, Now, StatusCode, Tick, Timestamp,
 };
 use kms_license::{License, Outcome};
-use kms_srv::{Action as Discovered, Discovery, DomainName, HostAddress, LookupError, SrvRecord};
+use kms_srv::{
+    Action as Discovered, Discovery, DiscoveryConfig, DomainName, HostAddress, LookupError,
+    SrvRecord,
+};
 use kms_trust::{Expected, VerifiedAnswer, VerifiedHost, Verifier};
 use kms_wire::{
     ActivationAnswer, ActivationRequest, CertificateChain, Operation,
@@ -17,6 +20,9 @@ use kms_wire::{
 
 /// The most hosts whose verified certificates are remembered.
 pub const MAX_KNOWN_HOSTS: usize = 16;
+
+/// The most hosts that one attempt asks, however many DNS names.
+pub const MAX_HOSTS: usize = 64;
 
 /// What a request says of the product and the machine.
 #[derive(Clone, Debug)]
@@ -48,8 +54,12 @@ pub enum Action {
 
 /// The client engine: a product's licence and what it takes to renew it.
 ///
-/// A driver calls [`start`](Self::start) and then does what [`poll_action`](Self::poll_action),
+/// A driver calls [`start`](Self::start) and then does what [`poll_action`](Self::poll_action) and
 /// [`poll_transmit`](Self::poll_transmit) ask, until [`poll_report`](Self::poll_report) gives a report.
+/// Calls are safe in any order: what is not awaited, as bytes of a host that has failed, changes nothing.
+///
+/// Nothing here is durable: what [`license`](Self::license) shows after an attempt must be saved before
+/// it is relied upon.
 #[derive(Debug)]
 pub struct Engine {
     subject: Subject,
@@ -57,6 +67,8 @@ pub struct Engine {
     discovery: Discovery,
     verifier: Verifier,
     known: BTreeMap<KeyId, VerifiedHost>,
+    // The host of the last `Action::Connect`, until it has helped or failed.
+    asking: Option<HostAddress>,
     exchange: Option<Exchange>,
     attempts: Vec<HostAttempt>,
     report: Option<Report>,
@@ -100,6 +112,7 @@ impl Engine {
             discovery,
             verifier,
             known: BTreeMap::new(),
+            asking: None,
             exchange: None,
             attempts: Vec::new(),
             report: None,
@@ -129,31 +142,45 @@ impl Engine {
         self.discovery.cached()
     }
 
-    /// Begins an attempt; one that is under way is given up.
-    pub fn start(&mut self, now: Now) {
-        self.exchange = None;
+    /// Where to look for hosts from the next [`start`](Self::start) on, as after a change of the
+    /// network. The cached host stays cached, if `config` has caching on.
+    pub fn set_discovery(&mut self, config: DiscoveryConfig) {
+        let cached = self.discovery.cached().cloned();
+        self.discovery = Discovery::new(config, cached);
+        self.asking = None;
+    }
+
+    /// Begins an attempt. One that is under way is given up: to the host that was being asked it
+    /// counts as a timeout. Without a product key nobody is asked, and the report is there at once.
+    pub fn start(&mut self, now: Now, entropy: &mut impl Entropy) {
+        if self.exchange.take().is_some() {
+            self.license
+                .handle_failure(StatusCode::TIMEOUT, now, entropy);
+        }
+        self.asking = None;
         self.attempts.clear();
         self.report = None;
-        self.discovery.start(now.tick);
+        if self.license.status() == LicenseStatus::Unlicensed {
+            self.fail(StatusCode::PKEY_NOT_INSTALLED);
+        } else {
+            self.discovery.start(now.tick);
+        }
     }
 
     /// What to do next, while no answer of DNS or a host is awaited.
     pub fn poll_action(&mut self, now: Now, entropy: &mut impl Entropy) -> Option<Action> {
-        match self.discovery.poll_action()? {
-            Discovered::Lookup(name) => Some(Action::Lookup(name)),
-            Discovered::Connect(host) => Some(Action::Connect(host)),
-            Discovered::Exhausted(code) => {
-                let code = self.final_code(code);
-                self.license.handle_failure(code, now, entropy);
-                self.report = Some(Report {
-                    result: Err(Failure { code }),
-                    host: None,
-                    count: None,
-                    attempts: mem::take(&mut self.attempts),
-                });
-                None
+        let code = match self.discovery.poll_action()? {
+            Discovered::Lookup(name) => return Some(Action::Lookup(name)),
+            Discovered::Connect(host) if self.attempts.len() < MAX_HOSTS => {
+                self.asking = Some(host.clone());
+                return Some(Action::Connect(host));
             }
-        }
+            Discovered::Connect(_) => StatusCode::VL_BINDING_SERVICE_UNAVAILABLE,
+            Discovered::Exhausted(code) => code,
+        };
+        self.license.handle_failure(code, now, entropy);
+        self.fail(self.final_code(code));
+        None
     }
 
     /// DNS answered a [`Action::Lookup`].
@@ -181,6 +208,9 @@ impl Engine {
 
     /// The host of an [`Action::Connect`] is connected: the request goes out.
     pub fn handle_connected(&mut self, host: &HostAddress, now: Now, entropy: &mut impl Entropy) {
+        if self.asking.as_ref() != Some(host) || self.exchange.is_some() {
+            return;
+        }
         let server = host.to_string();
         let begun = self
             .license
@@ -232,7 +262,8 @@ impl Engine {
         }
     }
 
-    /// The host could not be reached, or the connection ended or took too long: the next host.
+    /// The host of an [`Action::Connect`] could not be reached, or the connection ended or took too
+    /// long: the next host. Its event 12288 carries `code`.
     pub fn handle_failure(
         &mut self,
         host: &HostAddress,
@@ -241,6 +272,10 @@ impl Engine {
         now: Now,
         entropy: &mut impl Entropy,
     ) {
+        if self.asking.as_ref() != Some(host) {
+            return;
+        }
+        self.asking = None;
         if self.exchange.take().is_none() {
             // Nobody was asked yet, and still this host was tried: the record names it.
             let _ =
@@ -298,7 +333,7 @@ impl Engine {
                 WireEvent::Answered { bytes, .. } => match exchange.answer.take() {
                     None => {
                         let answer = ActivationAnswer::decode_all(bytes).map_err(unusable)?;
-                        if self.known.contains_key(&answer.terms.key_id) {
+                        if self.knows(answer.terms.key_id, now.wall) {
                             Step::Accept(answer)
                         } else {
                             Step::Fetch(answer)
@@ -310,16 +345,18 @@ impl Engine {
                             .verifier
                             .verify_chain(chain.certificates(), now.wall)
                             .map_err(|error| (error.status_code(), error.to_string()))?;
+                        if host.key_id() != answer.terms.key_id {
+                            return Err(unusable(format_args!(
+                                "the answer is signed with key {}, and the host's certificate is that of key {}",
+                                answer.terms.key_id,
+                                host.key_id()
+                            )));
+                        }
                         self.remember(host);
                         Step::Accept(answer)
                     }
                 },
-                WireEvent::Refused { status, .. } => {
-                    let meaning = status
-                        .info()
-                        .map_or("the host refused", |info| info.meaning);
-                    return Err((status, meaning.to_owned()));
-                }
+                WireEvent::Refused { status, .. } => return Err(refusal(status)),
                 WireEvent::Fault { status, .. } => {
                     return Err(unavailable(format_args!(
                         "the host answered with fault {status}"
@@ -350,9 +387,10 @@ impl Engine {
         now: Now,
         entropy: &mut impl Entropy,
     ) -> Result<(), Unhelpful> {
-        let host = self.known.get(&answer.terms.key_id).ok_or_else(|| {
-            unusable("the host's certificate is not that of the key which signed the answer")
-        })?;
+        let host = self
+            .known
+            .get(&answer.terms.key_id)
+            .ok_or_else(|| unusable("the host's certificate was not fetched"))?;
         let expected = Expected {
             request_message: &exchange.message,
             cmid: self.license.cmid(),
@@ -368,6 +406,7 @@ impl Engine {
             .handle_answer(verified, now, entropy)
             .map_err(|error| (StatusCode::VL_MACHINE_NOT_BOUND, error.to_string()))?;
         self.discovery.handle_success(&exchange.host);
+        self.asking = None;
         self.report = Some(Report {
             result: match outcome {
                 Outcome::Activated { expires } => Ok(Activated { expires }),
@@ -382,11 +421,34 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether an answer of this key can be judged without fetching its certificate. One that is out of
+    /// its time is fetched again: the host may have a new chain for the same key.
+    fn knows(&self, key_id: KeyId, now: Timestamp) -> bool {
+        self.known
+            .get(&key_id)
+            .is_some_and(|host| host.not_before() <= now && now <= host.not_after())
+    }
+
     fn remember(&mut self, host: VerifiedHost) {
-        if self.known.len() >= MAX_KNOWN_HOSTS {
-            self.known.pop_first();
+        let key_id = host.key_id();
+        if self.known.len() >= MAX_KNOWN_HOSTS && !self.known.contains_key(&key_id) {
+            let soonest = self
+                .known
+                .iter()
+                .min_by_key(|(_, host)| host.not_after())
+                .map(|(key_id, _)| *key_id);
+            soonest.and_then(|key_id| self.known.remove(&key_id));
         }
-        self.known.insert(host.key_id(), host);
+        self.known.insert(key_id, host);
+    }
+
+    fn fail(&mut self, code: StatusCode) {
+        self.report = Some(Report {
+            result: Err(Failure { code }),
+            host: None,
+            count: None,
+            attempts: mem::take(&mut self.attempts),
+        });
     }
 
     /// One code for all: that of the hosts where they agree, because it says more than "no host".
@@ -404,6 +466,24 @@ impl Engine {
 
 fn call(connection: &mut Connection, operation: Operation<'_>) -> Result<(), Unhelpful> {
     connection.call(operation).map(drop).map_err(unavailable)
+}
+
+/// A refusal is not signed, so it may say only what the protocol has it say (PROTOCOL section 2):
+/// nothing that a verified answer alone can say, as that the count is too low.
+fn refusal(status: StatusCode) -> Unhelpful {
+    match status {
+        StatusCode::VL_KEY_MANAGEMENT_SERVICE_NOT_ACTIVATED
+        | StatusCode::VL_KEY_MANAGEMENT_SERVICE_ID_MISMATCH
+        | StatusCode::VL_INVALID_TIMESTAMP
+        | StatusCode::INVALID_DATA
+        | StatusCode::BUSY => {
+            let meaning = status.info().map_or("", |info| info.meaning);
+            (status, format!("the host refused: {meaning}"))
+        }
+        _ => unusable(format_args!(
+            "the host refused with {status}, which the protocol does not know"
+        )),
+    }
 }
 
 fn unusable(reason: impl core::fmt::Display) -> Unhelpful {

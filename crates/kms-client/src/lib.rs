@@ -4,15 +4,19 @@ extern crate alloc;
 
 mod client;
 mod config;
+mod connect;
 mod engine;
+mod error;
 mod report;
 mod resolver;
+mod setup;
 mod state;
 mod state_file;
 
-pub use client::{Client, OpenError, RearmFailure, StateError};
+pub use client::{Client, MAX_WAITING_EVENTS};
 pub use config::ClientConfig;
-pub use engine::{Action, Engine, MAX_KNOWN_HOSTS, Subject};
+pub use engine::{Action, Engine, MAX_HOSTS, MAX_KNOWN_HOSTS, Subject};
+pub use error::{OpenError, RearmFailure, StateError};
 pub use report::{Activated, Failure, HostAttempt, Report};
 pub use resolver::{MAX_ADDRESSES, Resolver, ResolverError};
 pub use state::{ClientState, StateTextError};

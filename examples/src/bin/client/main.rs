@@ -72,7 +72,7 @@ fn run(arguments: &Arguments) -> Result<u8, Ended> {
     let config = ClientConfig::load(path).map_err(|error| cli::no_config("client", error))?;
     let client = Client::open(&config, SystemClock, OsEntropy).map_err(|error| match error {
         // What is configured is right; it is the machine that does not do it.
-        OpenError::Resolver(_) | OpenError::State(_) => Ended::failed(error),
+        OpenError::State(_) => Ended::failed(error),
         _ => Ended::configuration(format_args!("{}: {error}", path.display())),
     })?;
     match arguments.command {
