@@ -59,11 +59,15 @@ impl<C: Clock, E: Entropy> Client<C, E> {
         let stored = state_file.load().map_err(StateError::from)?;
         let now = clock.now();
         let policy = setup::policy_of(&product);
-        let (mut license, cached) = match &stored {
+        let (mut license, kept) = match &stored {
             None => {
                 let mut license = License::new(policy, product.activation_id, &mut entropy, now);
                 license.install_key(now);
-                (license, None)
+                let kept = ClientState {
+                    license: license.save(now),
+                    cached_host: None,
+                };
+                (license, kept)
             }
             Some(stored) => {
                 let state = setup::read_state(&state_file, stored, &product)?;
@@ -73,14 +77,10 @@ impl<C: Clock, E: Entropy> Client<C, E> {
                         source,
                     }
                 })?;
-                (license, state.cached_host)
+                (license, state)
             }
         };
         license.start(now);
-        let kept = ClientState {
-            license: license.save(now),
-            cached_host: cached.clone(),
-        };
         let subject = Subject {
             application_id: product.application_id,
             activation_id: product.activation_id,
@@ -89,7 +89,10 @@ impl<C: Clock, E: Entropy> Client<C, E> {
             machine_name,
             virtual_machine: configured.virtual_machine,
         };
-        let discovery = Discovery::new(setup::discovery_config(configured, &[]), cached);
+        let discovery = Discovery::new(
+            setup::discovery_config(configured, &[]),
+            kept.cached_host.clone(),
+        );
         let mut client = Self {
             engine: Engine::new(subject, license, discovery, verifier),
             product,

@@ -65,6 +65,8 @@ pub struct Engine {
     subject: Subject,
     license: License<VerifiedAnswer>,
     discovery: Discovery,
+    // How to discover from the next start on.
+    next_discovery: Option<DiscoveryConfig>,
     verifier: Verifier,
     known: BTreeMap<KeyId, VerifiedHost>,
     // The host of the last `Action::Connect`, until it has helped or failed.
@@ -110,6 +112,7 @@ impl Engine {
             subject,
             license,
             discovery,
+            next_discovery: None,
             verifier,
             known: BTreeMap::new(),
             asking: None,
@@ -145,9 +148,7 @@ impl Engine {
     /// Where to look for hosts from the next [`start`](Self::start) on, as after a change of the
     /// network. The cached host stays cached, if `config` has caching on.
     pub fn set_discovery(&mut self, config: DiscoveryConfig) {
-        let cached = self.discovery.cached().cloned();
-        self.discovery = Discovery::new(config, cached);
-        self.asking = None;
+        self.next_discovery = Some(config);
     }
 
     /// Begins an attempt. One that is under way is given up: to the host that was being asked it
@@ -156,6 +157,9 @@ impl Engine {
         if self.exchange.take().is_some() {
             self.license
                 .handle_failure(StatusCode::TIMEOUT, now, entropy);
+        }
+        if let Some(config) = self.next_discovery.take() {
+            self.discovery = Discovery::new(config, self.discovery.cached().cloned());
         }
         self.asking = None;
         self.attempts.clear();

@@ -408,6 +408,23 @@ fn a_changed_network_is_looked_in_from_the_next_attempt_on() {
 }
 
 #[test]
+fn an_attempt_that_is_under_way_goes_on_where_it_began() {
+    let mut rig = Rig::pinned(|rig| rig.honest(11));
+    let now = rig.clock.now();
+    let entropy = &mut rig.entropy.clone();
+    rig.engine.start(now, entropy);
+    let Some(Action::Connect(host)) = rig.engine.poll_action(now, entropy) else {
+        unreachable!()
+    };
+    rig.engine.set_discovery(DiscoveryConfig::default());
+    rig.engine.handle_connected(&host, now, entropy);
+    rig.engine.handle_input(&[0xff; 100], now, entropy);
+    assert!(rig.engine.poll_action(now, entropy).is_none());
+    assert_eq!(rig.engine.poll_report().unwrap().attempts.len(), 1);
+    assert_eq!(rig.attempt().code(), StatusCode::INVALID_NAME);
+}
+
+#[test]
 fn without_a_product_key_nobody_is_asked() {
     let mut rig = Rig::pinned(|rig| rig.honest(11));
     let now = rig.clock.now();

@@ -108,21 +108,30 @@ fn an_attempt_is_due_at_each_start_and_whoever_polls_events_does_not_lose_it() {
 
 #[test]
 fn what_expires_is_kept_before_it_is_told() {
-    let machine = Machine::new("");
-    let mut client = machine.open().unwrap();
-    status_changes(&mut client);
-    machine.clock.advance(31 * DAY);
-    // Nothing can be written where a folder lies.
-    let in_the_way = machine.folder.path().join("client.state.new");
-    fs::create_dir(&in_the_way).unwrap();
-    let error = client.handle_timeout().unwrap_err();
-    assert!(matches!(error, StateError::File(StateFileError::Io { .. })));
-    assert_eq!(status_changes(&mut client), []);
-    fs::remove_dir(&in_the_way).unwrap();
-    assert!(client.handle_timeout().unwrap());
-    assert_eq!(status_changes(&mut client), [LicenseStatus::Notification]);
-    let reopened = machine.open().unwrap();
-    assert_eq!(reopened.license().status(), LicenseStatus::Notification);
+    // Whether it expires while the client is open, or while it is not.
+    for is_open in [true, false] {
+        let machine = Machine::new("");
+        let mut client = machine.open().unwrap();
+        status_changes(&mut client);
+        machine.clock.advance(31 * DAY);
+        if !is_open {
+            client = machine.open().unwrap();
+        }
+        // Nothing can be written where a folder lies.
+        let in_the_way = machine.folder.path().join("client.state.new");
+        fs::create_dir(&in_the_way).unwrap();
+        for _ in 0..2 {
+            let error = client.handle_timeout().unwrap_err();
+            let is_io = matches!(error, StateError::File(StateFileError::Io { .. }));
+            assert!(is_io, "{error}");
+            assert_eq!(status_changes(&mut client), []);
+        }
+        fs::remove_dir(&in_the_way).unwrap();
+        assert!(client.handle_timeout().unwrap());
+        assert_eq!(status_changes(&mut client), [LicenseStatus::Notification]);
+        let reopened = machine.open().unwrap();
+        assert_eq!(reopened.license().status(), LicenseStatus::Notification);
+    }
 }
 
 #[tokio::test]
