@@ -168,12 +168,18 @@ fn a_rearm_that_cannot_be_kept_has_not_happened() {
     let cmid = client.license().cmid();
     let in_the_way = machine.folder.path().join("client.state.new");
     fs::create_dir(&in_the_way).unwrap();
+    // An hour passes, and then the calendar clock is set back.
+    let start = machine.clock.now().wall;
+    machine.clock.advance(HOUR);
+    let now = machine.clock.set_wall(start);
     for _ in 0..5 {
         let error = client.rearm().unwrap_err();
         assert!(matches!(error, RearmFailure::State(_)), "{error}");
     }
     assert_eq!(client.license().cmid(), cmid);
     assert_eq!(client.license().rearms_left(), 3);
+    // Only time has passed, and does not come back.
+    assert_eq!(client.license().minutes_remaining(now), 43_200 - 60);
 }
 
 #[test]
