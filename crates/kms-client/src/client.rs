@@ -284,15 +284,15 @@ impl<C: Clock, E: Entropy> Client<C, E> {
             path: path(),
             source,
         })?;
-        let found = self
-            .state_file
-            .load()?
-            .map_or(0, |stored| stored.generation);
-        if found != self.generation {
-            return Err(StateError::Changed { path: path() });
-        }
         let generation = self.generation.saturating_add(1);
-        self.state_file.store(&Stored { generation, text })?;
+        {
+            let _lock = self.state_file.lock()?;
+            let found = self.state_file.load()?;
+            if found.map_or(0, |stored| stored.generation) != self.generation {
+                return Err(StateError::Changed { path: path() });
+            }
+            self.state_file.store(&Stored { generation, text })?;
+        }
         self.generation = generation;
         Ok(state)
     }

@@ -20,4 +20,4 @@ pub use error::{OpenError, RearmFailure, StateError};
 pub use report::{Activated, Failure, HostAttempt, Report};
 pub use resolver::{MAX_ADDRESSES, Resolver, ResolverError};
 pub use state::{ClientState, StateTextError};
-pub use state_file::{MAX_STATE_FILE, StateFile, StateFileError, Stored};
+pub use state_file::{MAX_STATE_FILE, StateFile, StateFileError, StateLock, Stored};

@@ -7,7 +7,7 @@
 //! name. What a crash leaves beside it is removed by the next write.
 
 use core::fmt::Write as _;
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
 use sha2::{Digest, Sha256};
 use std::{
     ffi::OsString,
@@ -75,6 +75,13 @@ pub struct StateFile {
     path: PathBuf,
 }
 
+/// Keeps other processes from writing; see [`StateFile::lock`].
+#[derive(Debug)]
+pub struct StateLock {
+    // The system unlocks it when it is closed.
+    _folder: File,
+}
+
 /// What a state file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -130,6 +137,20 @@ impl StateFile {
             Ok(None) => Ok(None),
             Err(source) => Err(self.io("cannot be read", source)),
         }
+    }
+
+    /// Waits until no other process writes a state file of this folder, and keeps them waiting until
+    /// the lock is dropped or the process ends. Who writes what he has read holds it over both.
+    ///
+    /// # Errors
+    /// When the folder cannot be opened or locked.
+    pub fn lock(&self) -> Result<StateLock, StateFileError> {
+        // The folder, because the file under the name is another one after each write.
+        let folder = File::open(folder(&self.path))
+            .map_err(|source| self.io("its folder cannot be opened", source))?;
+        flock(&folder, FlockOperation::LockExclusive)
+            .map_err(|error| self.io("its folder cannot be locked", error.into()))?;
+        Ok(StateLock { _folder: folder })
     }
 
     /// Writes the next generation, durably: after `Ok` it survives a crash or a loss of power.
@@ -593,5 +614,25 @@ mod tests {
         fs::write(file.path(), "x".repeat(most + 1)).unwrap();
         let error = file.load().unwrap_err().to_string();
         assert!(error.contains("more than 1048576 bytes"), "{error}");
+    }
+
+    #[test]
+    fn who_writes_what_he_has_read_under_the_lock_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = StateFile::new(folder.path().join("state"));
+        let add = || {
+            for _ in 0..10 {
+                let _lock = file.lock().unwrap();
+                let generation = file.load().unwrap().map_or(0, |stored| stored.generation) + 1;
+                let text = String::new();
+                file.store(&Stored { generation, text }).unwrap();
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(add);
+            }
+        });
+        assert_eq!(file.load().unwrap().unwrap().generation, 40);
     }
 }
