@@ -93,7 +93,7 @@ table! {
     0x8007_232D DNS_REFUSED
         "HRESULT_FROM_WIN32(DNS_ERROR_RCODE_REFUSED)"
         "The DNS server refused the request."
-        "Give the host's key the right to update the zone.";
+        "Where a host publishes, give its key the right to update the zone; where a client asks, let the server answer it.";
     0x8007_232E DNS_YXDOMAIN
         "HRESULT_FROM_WIN32(DNS_ERROR_RCODE_YXDOMAIN)"
         "A DNS name exists that should not."
@@ -233,7 +233,7 @@ table! {
     0xC004_F038 VL_NOT_ENOUGH_COUNT
         "SL_E_VL_NOT_ENOUGH_COUNT"
         "The count that the host reported is too low to activate this product."
-        "More machines must ask this host: 5 for servers and 25 for clients of the usual products. The count on the host shows how many have.";
+        "More machines must ask this host; its count shows how many have. Of the documented products servers need 5 and clients 25.";
     0xC004_F039 VL_BINDING_SERVICE_NOT_ENABLED
         "SL_E_VL_BINDING_SERVICE_NOT_ENABLED"
         "The activation host did not answer a request."

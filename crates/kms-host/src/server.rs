@@ -110,7 +110,7 @@ impl Server {
             .collect()
     }
 
-    /// Serves until `stop`, then ends: no new connections, [`DRAIN`] for those that are open.
+    /// Serves until `stop`, then ends: no new connections, [`DRAIN`] for calls that have begun.
     ///
     /// Beyond `limits.connections`, or half of the files that the process may open if that is less,
     /// peers wait in the system's queue; beyond
@@ -254,11 +254,11 @@ async fn accept<S: Store, C: Clock + Send + Sync + 'static>(
                     refusals.tell(peer);
                     continue;
                 };
-                let end = end.clone();
+                let (stop, end) = (stop.clone(), end.clone());
                 tasks.spawn(async move {
                     tokio::select! {
                         () = end.cancelled() => {}
-                        served = serve(stream, &admitted.shared) => match served {
+                        served = serve(stream, &admitted.shared, &stop) => match served {
                             Ok(()) => {}
                             Err(error) => tracing::debug!(%peer, %error, "connection ended"),
                         },
@@ -332,7 +332,11 @@ async fn next_connection(
     .await
 }
 
-async fn serve<S: Store, C: Clock>(mut stream: TcpStream, shared: &Shared<S, C>) -> io::Result<()> {
+async fn serve<S: Store, C: Clock>(
+    mut stream: TcpStream,
+    shared: &Shared<S, C>,
+    stop: &CancellationToken,
+) -> io::Result<()> {
     // An answer is one small write: waiting to fill a segment would only delay it.
     stream.set_nodelay(true)?;
     let config = Config {
@@ -343,10 +347,18 @@ async fn serve<S: Store, C: Clock>(mut stream: TcpStream, shared: &Shared<S, C>)
     let mut input = [0; READ_SIZE];
     // Absolute: bytes that trickle in do not extend it, only a whole answered call does.
     let mut deadline = shared.deadline();
+    // Whether the peer has begun something since it connected or was answered.
+    let mut begun = false;
     while !connection.is_closed() {
         let room = connection.input_room().min(READ_SIZE);
         let room = input.get_mut(..room).unwrap_or_default();
-        let Some(read) = within(deadline, stream.read(room)).await else {
+        let read = tokio::select! {
+            biased;
+            read = within(deadline, stream.read(room)) => read,
+            // A peer that is in the middle of nothing need not be waited for.
+            () = stop.cancelled(), if !begun => None,
+        };
+        let Some(read) = read else {
             return Ok(());
         };
         let bytes = match read? {
@@ -354,6 +366,7 @@ async fn serve<S: Store, C: Clock>(mut stream: TcpStream, shared: &Shared<S, C>)
             read => room.get(..read).unwrap_or_default(),
         };
         connection.handle_input(bytes);
+        begun = true;
         // Sending makes room for input that waited, which may hold another call: so go on until
         // there is neither a call nor anything to send.
         loop {
@@ -380,6 +393,7 @@ async fn serve<S: Store, C: Clock>(mut stream: TcpStream, shared: &Shared<S, C>)
                     return Ok(());
                 }
                 deadline = shared.deadline();
+                begun = false;
             }
             match send(&mut connection, &mut stream, deadline).await? {
                 None => return Ok(()),

@@ -32,7 +32,9 @@ pub enum VerifyError {
     #[error("the host's certificate does not lead to a root that this product trusts")]
     UnknownRoot,
     /// A certificate's signature is not that of its issuer, or of the pinned root.
-    #[error("a certificate of the host's chain was not signed by its issuer")]
+    #[error(
+        "a certificate of the host's chain was not signed by its issuer, or not by the root that this product trusts"
+    )]
     IssuerSignature,
     /// The pinned root itself is outside its validity.
     #[error("the pinned root is of no use now: {0}")]

@@ -318,6 +318,23 @@ async fn a_stop_finishes_the_open_call_and_refuses_new_connections() {
 }
 
 #[tokio::test]
+async fn a_stop_waits_for_nobody_who_is_in_the_middle_of_nothing() {
+    let fixture = Fixture::new();
+    let host = Running::start(&fixture, MemoryStore);
+    // One was answered and keeps the connection, the other has never said a word.
+    let mut answered = host.connect().await;
+    answered.activate(&fixture.message(1)).await.bytes();
+    let mut silent = tokio::net::TcpStream::connect(host.address())
+        .await
+        .unwrap();
+    host.stop.cancel();
+    let ended = tokio::time::timeout(kms_host::DRAIN, host.task).await;
+    ended.expect("both were closed at once").unwrap();
+    answered.closed().await;
+    assert_eq!(soon(read_to_close(&mut silent)).await, []);
+}
+
+#[tokio::test]
 async fn dropping_the_server_ends_its_connections() {
     let fixture = Fixture::new();
     let host = Running::start(&fixture, MemoryStore);
