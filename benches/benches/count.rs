@@ -7,17 +7,17 @@
 )]
 
 use benches::{criterion, entropy, now};
-use core::time::Duration;
+use core::{hint::black_box, time::Duration};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use kms_core::{Cmid, CountedId, Entropy, LicenseStatus, Now, SeededEntropy, Threshold, Tick};
-use kms_count::{Change, CmidTable, Config, Request};
-use std::{hint::black_box, time::Instant};
+use kms_count::{Change, CmidTable, Config, Recorded, Request};
+use std::time::Instant;
 use uuid::Uuid;
 
-/// Requests between two looks at the clock.
-const BATCH: u64 = 8192;
+/// The fewest requests that are prepared at once, and measured with one look at the clock.
+const LEAST_PREPARED: usize = 8192;
 
 fn record_50(c: &mut Criterion) {
     record(c, "count/record_50", 1, 50);
@@ -38,21 +38,19 @@ fn record(c: &mut Criterion, name: &str, families: usize, capacity: u32) {
     // Made when first needed, for who runs but a few of the benches.
     let mut world = None;
     group.bench_function("record", |b| {
-        let (fleet, table) = world.get_or_insert_with(|| {
-            let fleet = Fleet::new(families, capacity);
-            let table = fleet.table();
-            (fleet, table)
+        let (fleet, host, prepared) = world.get_or_insert_with(|| {
+            let mut fleet = Fleet::new(families, capacity);
+            let mut host = fleet.full_host();
+            // The records' order is then that of requests, no longer that of their making.
+            for request in fleet.next_requests() {
+                host.record(&request);
+            }
+            (fleet, host, Prepared::default())
         });
-        let mut now = fleet.now;
         b.iter_custom(|iterations| {
-            timed(iterations, |count| {
-                let requests = fleet.next_requests(count);
-                let begun = Instant::now();
-                for request in &requests {
-                    now = now.after(MILLISECOND);
-                    black_box(table.record(black_box(request), now));
-                }
-                begun.elapsed()
+            let prepare = || fleet.next_requests();
+            prepared.timed(iterations, prepare, |request| {
+                black_box(host.record(black_box(request)));
             })
         });
     });
@@ -60,23 +58,18 @@ fn record(c: &mut Criterion, name: &str, families: usize, capacity: u32) {
 
     let mut world = None;
     group.bench_function("limit-find-and-store", |b| {
-        let (machines, maps) = world.get_or_insert_with(|| {
+        let (machines, maps, tick, prepared) = world.get_or_insert_with(|| {
             let machines = Machines::new(families, capacity);
             let maps = machines.maps();
-            (machines, maps)
+            (machines, maps, Tick::ZERO, Prepared::default())
         });
-        let mut tick = Tick::ZERO;
         b.iter_custom(|iterations| {
-            timed(iterations, |count| {
-                let renewals = machines.next_renewals(count);
-                let begun = Instant::now();
-                for (family, cmid) in &renewals {
-                    tick = tick.saturating_add(MILLISECOND);
-                    if let Some(kept) = maps[*family].get_mut(black_box(cmid)) {
-                        *kept = tick;
-                    }
+            let prepare = || machines.next_renewals();
+            prepared.timed(iterations, prepare, |(family, cmid)| {
+                *tick = tick.saturating_add(MILLISECOND);
+                if let Some(kept) = maps[*family].get_mut(black_box(cmid)) {
+                    *kept = *tick;
                 }
-                begun.elapsed()
             })
         });
     });
@@ -85,15 +78,50 @@ fn record(c: &mut Criterion, name: &str, families: usize, capacity: u32) {
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// The time of `iterations` in batches, without what is done between them.
-fn timed(iterations: u64, mut batch: impl FnMut(u64) -> Duration) -> Duration {
-    let (mut took, mut left) = (Duration::ZERO, iterations);
-    while left > 0 {
-        let count = left.min(BATCH);
-        took += batch(count);
-        left -= count;
+/// Inputs made beforehand. Large tables get many at once: what prepares them drives the table that
+/// is measured out of the caches.
+struct Prepared<T> {
+    inputs: Vec<T>,
+    used: usize,
+}
+
+impl<T> Default for Prepared<T> {
+    fn default() -> Self {
+        Self {
+            inputs: Vec::new(),
+            used: 0,
+        }
     }
-    took
+}
+
+impl<T> Prepared<T> {
+    /// The time of `iterations`, without that of their preparation.
+    fn timed(
+        &mut self,
+        iterations: u64,
+        mut prepare: impl FnMut() -> Vec<T>,
+        mut run: impl FnMut(&T),
+    ) -> Duration {
+        let (mut took, mut left) = (Duration::ZERO, usize::try_from(iterations).unwrap());
+        while left > 0 {
+            if self.used == self.inputs.len() {
+                *self = Self {
+                    inputs: prepare(),
+                    used: 0,
+                };
+            }
+            let inputs = &self.inputs[self.used..];
+            let inputs = &inputs[..left.min(inputs.len())];
+            let begun = Instant::now();
+            for input in inputs {
+                run(input);
+            }
+            took += begun.elapsed();
+            self.used += inputs.len();
+            left -= inputs.len();
+        }
+        took
+    }
 }
 
 /// The machines whose records are in the full families of a host.
@@ -149,12 +177,18 @@ impl Machines {
         usize::try_from(self.entropy.below(u64::try_from(bound).unwrap())).unwrap()
     }
 
-    fn next_renewals(&mut self, count: u64) -> Vec<(usize, Cmid)> {
+    /// How many inputs to prepare at once.
+    fn batch(&self) -> usize {
+        LEAST_PREPARED.max(self.free.len() * self.capacity)
+    }
+
+    fn next_renewals(&mut self) -> Vec<(usize, Cmid)> {
+        let batch = 0..self.batch();
         let renewal = |_| {
             let family = self.any_family();
             (family, self.any_machine(family))
         };
-        (0..count).map(renewal).collect()
+        batch.map(renewal).collect()
     }
 
     fn maps(&self) -> Vec<HashMap<Cmid, Tick, FixedState>> {
@@ -167,43 +201,43 @@ impl Machines {
     }
 }
 
-/// What a host is asked, one request after the other, and a table a batch ahead of the one that is
-/// measured: it tells which machine each new one drops.
+/// What a host is asked, one request after the other, and another host that is asked it before: it
+/// tells which machine each new one drops.
 struct Fleet {
     machines: Machines,
-    scout: CmidTable,
+    scout: Host,
     threshold: Threshold,
-    now: Now,
 }
 
 impl Fleet {
     fn new(families: usize, capacity: u32) -> Self {
         let mut fleet = Self {
             machines: Machines::new(families, capacity),
-            scout: CmidTable::new(Config::default(), &mut entropy()),
+            scout: Host::new(),
             threshold: Threshold::new(capacity / 2).unwrap(),
-            now: now(),
         };
-        fleet.scout = fleet.table();
+        fleet.scout = fleet.full_host();
         fleet
     }
 
-    /// A table that is full.
-    fn table(&self) -> CmidTable {
-        let mut table = CmidTable::new(Config::default(), &mut entropy());
+    /// A host that all machines have asked once.
+    fn full_host(&self) -> Host {
+        let mut host = Host::new();
         let capacity = self.machines.capacity;
-        let families = self.machines.live.chunks(capacity + 1).enumerate();
-        for (family, machines) in families {
-            for &cmid in machines.iter().take(capacity) {
-                let recorded = table.record(&self.request(family, cmid), self.now);
+        for place in 0..capacity {
+            let families = self.machines.live.chunks(capacity + 1);
+            for (family, machines) in families.enumerate() {
+                let recorded = host.record(&self.request(family, machines[place]));
                 assert_eq!((recorded.change, recorded.dropped), (Change::New, None));
             }
         }
-        table
+        host
     }
 
-    fn next_requests(&mut self, count: u64) -> Vec<Request> {
-        (0..count).map(|_| self.next_request()).collect()
+    fn next_requests(&mut self) -> Vec<Request> {
+        (0..self.machines.batch())
+            .map(|_| self.next_request())
+            .collect()
     }
 
     fn next_request(&mut self) -> Request {
@@ -211,13 +245,13 @@ impl Fleet {
         if self.machines.below(10) > 0 {
             let cmid = self.machines.any_machine(family);
             let request = self.request(family, cmid);
-            let recorded = self.scout.record(&request, self.now);
+            let recorded = self.scout.record(&request);
             assert_eq!(recorded.change, Change::Renewed);
             return request;
         }
         let cmid = self.machines.new_machine(family);
         let request = self.request(family, cmid);
-        let recorded = self.scout.record(&request, self.now);
+        let recorded = self.scout.record(&request);
         assert_eq!(recorded.change, Change::New);
         self.machines
             .drop_machine(family, recorded.dropped.unwrap());
@@ -233,6 +267,26 @@ impl Fleet {
             license_status: LicenseStatus::Licensed,
             virtual_machine: false,
         }
+    }
+}
+
+/// A table and its clock, on which a request comes each millisecond.
+struct Host {
+    table: CmidTable,
+    now: Now,
+}
+
+impl Host {
+    fn new() -> Self {
+        Self {
+            table: CmidTable::new(Config::default(), &mut entropy()),
+            now: now(),
+        }
+    }
+
+    fn record(&mut self, request: &Request) -> Recorded {
+        self.now = self.now.after(MILLISECOND);
+        self.table.record(request, self.now)
     }
 }
 

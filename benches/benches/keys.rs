@@ -6,12 +6,12 @@
 )]
 
 use benches::criterion;
+use core::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use kms_core::ActivationId;
 use kms_keys::Catalogue;
-use std::hint::black_box;
 use toml::de::DeTable;
 
 /// The text that the built-in catalogue is read from.

@@ -6,13 +6,13 @@
 )]
 
 use benches::{criterion, entropy, now, product, terms};
+use core::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kms_core::{
     ActivationId, AnswerTerms, KeyId, LicenseStatus, Now, RenewalInterval, SeededEntropy,
     VerifiedTerms,
 };
 use kms_license::{Event, License, Policy, RequestFields};
-use std::hint::black_box;
 
 const SERVER: &str = "kms01.contoso.com:1688";
 

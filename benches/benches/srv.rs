@@ -6,10 +6,10 @@
 )]
 
 use benches::{criterion, entropy};
+use core::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use kms_core::Entropy;
 use kms_srv::{SelectionRule, SrvRecord, order};
-use std::hint::black_box;
 
 const SIZES: [u16; 3] = [4, 16, 256];
 

@@ -6,7 +6,7 @@
 )]
 
 use benches::{criterion, request, terms};
-use core::num::NonZeroU32;
+use core::{hint::black_box, num::NonZeroU32};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kms_core::{ByteOrder, Decode, Encode, KeyId, Writer};
 use kms_wire::{
@@ -17,7 +17,6 @@ use kms_wire::{
     },
     server::{Config, Connection, Event, Reply},
 };
-use std::hint::black_box;
 
 const CONFIG: Config = Config {
     port: 1688,
