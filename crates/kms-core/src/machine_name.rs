@@ -42,10 +42,13 @@ impl MachineName {
             Ok(len) if name.len() <= Self::MAX_LEN => len,
             _ => return Err(MachineNameError::TooLong(name.len())),
         };
-        let text = core::str::from_utf8(name)
-            .map_err(|error| MachineNameError::NotUtf8(error.valid_up_to()))?;
-        if let Some((at, _)) = text.char_indices().find(|(_, c)| c.is_control()) {
-            return Err(MachineNameError::Control(at));
+        // Nearly every name is plain ASCII, which needs no decoding to be judged.
+        if !name.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+            let text = core::str::from_utf8(name)
+                .map_err(|error| MachineNameError::NotUtf8(error.valid_up_to()))?;
+            if let Some((at, _)) = text.char_indices().find(|(_, c)| c.is_control()) {
+                return Err(MachineNameError::Control(at));
+            }
         }
         let mut bytes = [0; Self::MAX_LEN];
         for (to, from) in bytes.iter_mut().zip(name) {
