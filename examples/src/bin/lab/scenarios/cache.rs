@@ -1,19 +1,10 @@
 //! How many machines a host keeps: twice the highest threshold that asked, and never less again.
 
-use super::{DAY, MINUTE, TWO_HOURS, boot, check_thresholds, machine};
-use crate::world::{Failure, HostPlan, World};
-
-const HOST: &str = "kms1.contoso.test";
+use super::{DAY, HOST, MINUTE, TWO_HOURS, boot, check_thresholds, machine, one_host};
+use crate::world::{Failure, World};
 
 pub(super) async fn play(world: &mut World) -> Result<(), Failure> {
-    world
-        .add_host(HostPlan {
-            name: HOST,
-            host_key: "windows/server-b/2008r2",
-            domains: &[super::DOMAIN],
-            activation_interval: TWO_HOURS,
-        })
-        .await?;
+    world.add_host(one_host(TWO_HOURS)).await?;
     let before = world.host(HOST)?.count();
     world.check(
         "before the first request the count is -1",

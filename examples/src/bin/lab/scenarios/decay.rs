@@ -1,27 +1,19 @@
 //! Machines fall silent: the count follows after 30 days, and licences end after 180.
 
-use super::{DAY, HOUR, MINUTE, boot, check_thresholds, machine};
-use crate::world::{Failure, HostPlan, World, days};
+use super::{DAY, HOST, HOUR, MINUTE, boot, check_thresholds, machine, one_host};
+use crate::world::{Failure, World, days};
 use core::time::Duration;
 use kms_core::LicenseStatus;
 
-const HOST: &str = "kms1.contoso.test";
 const SERVERS: usize = 6;
 const CLIENTS: usize = 20;
 const SILENT: usize = 4;
 const VALIDITY: Duration = Duration::from_secs(180 * 24 * 3600);
 
 pub(super) async fn play(world: &mut World) -> Result<(), Failure> {
-    world
-        .add_host(HostPlan {
-            name: HOST,
-            host_key: "windows/server-b/2008r2",
-            domains: &[super::DOMAIN],
-            // slmgr /sai 10080: below the threshold clients ask once a week instead of every two
-            // hours, so that half a year is some hundred requests.
-            activation_interval: 7 * 24 * 60,
-        })
-        .await?;
+    // slmgr /sai 10080: below the threshold clients ask once a week instead of every two
+    // hours, so that half a year is some hundred requests.
+    world.add_host(one_host(7 * 24 * 60)).await?;
     for n in 1..=SERVERS {
         boot(
             world,

@@ -1,10 +1,8 @@
 //! A Server B host key: its own group and those below it, and not the one above.
 
-use super::{HOUR, MINUTE, TWO_HOURS, boot, check_thresholds, machine};
-use crate::world::{Failure, HostPlan, World};
+use super::{HOST, HOUR, MINUTE, TWO_HOURS, boot, check_thresholds, machine, one_host};
+use crate::world::{Failure, World};
 use kms_core::{LicenseStatus, StatusCode};
-
-const HOST: &str = "kms1.contoso.test";
 
 /// Name, product, how many, whether the key covers its group.
 const FLEET: [(&str, &str, usize, bool); 5] = [
@@ -16,14 +14,7 @@ const FLEET: [(&str, &str, usize, bool); 5] = [
 ];
 
 pub(super) async fn play(world: &mut World) -> Result<(), Failure> {
-    world
-        .add_host(HostPlan {
-            name: HOST,
-            host_key: "windows/server-b/2008r2",
-            domains: &[super::DOMAIN],
-            activation_interval: TWO_HOURS,
-        })
-        .await?;
+    world.add_host(one_host(TWO_HOURS)).await?;
     for (prefix, product, number, _) in FLEET {
         for n in 1..=number {
             boot(world, machine(&format!("{prefix}-{n:02}"), product)).await?;

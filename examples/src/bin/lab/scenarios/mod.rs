@@ -6,7 +6,7 @@ mod global;
 mod mixed_groups;
 mod single_site;
 
-use crate::world::{Failure, MachinePlan, World};
+use crate::world::{Failure, HostPlan, MachinePlan, World};
 use clap::ValueEnum;
 use core::{fmt, time::Duration};
 
@@ -87,6 +87,20 @@ const fn machine<'a>(name: &'a str, product: &'a str) -> MachinePlan<'a> {
         domain: DOMAIN,
         pinned: None,
         caching: true,
+    }
+}
+
+/// The one host of the scenarios that have one.
+const HOST: &str = "kms1.contoso.test";
+
+/// The plan of that host: a Server B key, published in the one domain, and what clients that are
+/// not activated are told to wait, in minutes.
+const fn one_host(activation_interval: u32) -> HostPlan<'static> {
+    HostPlan {
+        name: HOST,
+        host_key: "windows/server-b/2008r2",
+        domains: &[DOMAIN],
+        activation_interval,
     }
 }
 
