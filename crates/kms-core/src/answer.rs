@@ -1,6 +1,6 @@
 use crate::{
-    ActivationId, ActivationInterval, ByteOrder, Cmid, Decode, DecodeError, Encode, Reader,
-    RenewalInterval, Timestamp, ValidityInterval, Writer,
+    ActivationId, ActivationInterval, ByteOrder, Cmid, Decode, DecodeError, Encode, FixedWriter,
+    Reader, RenewalInterval, Timestamp, ValidityInterval, Writer,
 };
 use core::fmt;
 
@@ -65,85 +65,97 @@ impl AnswerTerms {
     pub const VERSION: (u16, u16) = (1, 0);
 }
 
+impl AnswerTerms {
+    /// The form on the wire.
+    #[must_use]
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::LEN] {
+        let order = ByteOrder::Little;
+        let mut out = FixedWriter::new();
+        out.u16::<0>(Self::VERSION.0, order);
+        out.u16::<2>(Self::VERSION.1, order);
+        out.u32::<4>(self.count, order);
+        out.u32::<8>(self.activation_interval.minutes(), order);
+        out.u32::<12>(self.renewal_interval.minutes(), order);
+        out.u32::<16>(self.validity.minutes(), order);
+        out.uuid::<24>(self.cmid.as_uuid());
+        out.i64::<40>(self.host_time.as_millis(), order);
+        out.array::<48, 8>(self.key_id.0);
+        out.into_bytes()
+    }
+}
+
 impl Encode for AnswerTerms {
     fn encoded_len(&self) -> usize {
         Self::LEN
     }
 
+    #[inline]
     fn encode(&self, out: &mut Writer<'_>) {
-        let order = ByteOrder::Little;
-        out.u16(Self::VERSION.0, order);
-        out.u16(Self::VERSION.1, order);
-        out.u32(self.count, order);
-        out.u32(self.activation_interval.minutes(), order);
-        out.u32(self.renewal_interval.minutes(), order);
-        out.u32(self.validity.minutes(), order);
-        out.u32(0, order);
-        out.uuid(self.cmid.as_uuid());
-        out.i64(self.host_time.as_millis(), order);
-        out.bytes(&self.key_id.0);
+        out.bytes(&self.to_bytes());
     }
 }
+
+/// The fields of [`AnswerTerms`] and their sizes, in order.
+const FIELDS: &[(&str, usize)] = &[
+    ("major version", 2),
+    ("minor version", 2),
+    ("count", 4),
+    ("activation interval", 4),
+    ("renewal interval", 4),
+    ("validity interval", 4),
+    ("reserved", 4),
+    ("CMID", 16),
+    ("host time", 8),
+    ("key id", 8),
+];
 
 impl<'a> Decode<'a> for AnswerTerms {
     const NAME: &'static str = "RequestActivation answer";
 
+    #[inline]
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let order = ByteOrder::Little;
         reader.set_context(Self::NAME);
         let start = reader.offset();
-        let major = reader.u16(order, "major version")?;
-        if major != Self::VERSION.0 {
-            return Err(reader.value_error("major version", start, major.into(), "1"));
+        let fields = reader.fixed::<{ Self::LEN }>(FIELDS)?;
+        let value_error = |field, at, found: u32, expected| {
+            Err(reader.value_error(field, start + at, found.into(), expected))
+        };
+        let version = (fields.u16::<0>(order), fields.u16::<2>(order));
+        if version.0 != Self::VERSION.0 {
+            return value_error("major version", 0, version.0.into(), "1");
         }
-        let minor = reader.u16(order, "minor version")?;
-        if minor != Self::VERSION.1 {
-            return Err(reader.value_error("minor version", start + 2, minor.into(), "0"));
+        if version.1 != Self::VERSION.1 {
+            return value_error("minor version", 2, version.1.into(), "0");
         }
-        let count = reader.u32(order, "count")?;
-        let minutes = reader.u32(order, "activation interval")?;
-        let activation_interval = ActivationInterval::from_minutes(minutes).map_err(|_| {
-            reader.value_error(
-                "activation interval",
-                start + 8,
-                minutes.into(),
-                "15 to 43200",
-            )
-        })?;
-        let minutes = reader.u32(order, "renewal interval")?;
-        let renewal_interval = RenewalInterval::from_minutes(minutes).map_err(|_| {
-            reader.value_error(
-                "renewal interval",
-                start + 12,
-                minutes.into(),
-                "15 to 43200",
-            )
-        })?;
-        let minutes = reader.u32(order, "validity interval")?;
-        let validity = ValidityInterval::from_minutes(minutes).map_err(|_| {
-            reader.value_error(
-                "validity interval",
-                start + 16,
-                minutes.into(),
-                "at least 1",
-            )
-        })?;
-        let reserved = reader.u32(order, "reserved")?;
+        let minutes = fields.u32::<8>(order);
+        let Ok(activation_interval) = ActivationInterval::from_minutes(minutes) else {
+            return value_error("activation interval", 8, minutes, "15 to 43200");
+        };
+        let minutes = fields.u32::<12>(order);
+        let Ok(renewal_interval) = RenewalInterval::from_minutes(minutes) else {
+            return value_error("renewal interval", 12, minutes, "15 to 43200");
+        };
+        let minutes = fields.u32::<16>(order);
+        let Ok(validity) = ValidityInterval::from_minutes(minutes) else {
+            return value_error("validity interval", 16, minutes, "at least 1");
+        };
+        let reserved = fields.u32::<20>(order);
         if reserved != 0 {
-            return Err(reader.value_error("reserved", start + 20, reserved.into(), "0"));
+            return value_error("reserved", 20, reserved, "0");
         }
-        let cmid = Cmid::new(reader.uuid("CMID")?)
-            .map_err(|_| reader.rule_error("CMID", start + 24, "must not be nil"))?;
-        let host_time = Timestamp::from_millis(reader.i64(order, "host time")?);
-        let key_id = KeyId(reader.array("key id")?);
+        let Ok(cmid) = Cmid::new(fields.uuid::<24>()) else {
+            return Err(reader.rule_error("CMID", start + 24, "must not be nil"));
+        };
         Ok(Self {
-            count,
+            count: fields.u32::<4>(order),
             activation_interval,
             renewal_interval,
             validity,
             cmid,
-            host_time,
-            key_id,
+            host_time: Timestamp::from_millis(fields.i64::<40>(order)),
+            key_id: KeyId(fields.array::<48, 8>()),
         })
     }
 }

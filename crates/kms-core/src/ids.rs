@@ -19,12 +19,14 @@ macro_rules! id {
         impl $name {
             /// The id with this value.
             #[must_use]
+            #[inline]
             pub const fn new(value: Uuid) -> Self {
                 Self(value)
             }
 
             /// The value.
             #[must_use]
+            #[inline]
             pub const fn as_uuid(&self) -> Uuid {
                 self.0
             }
@@ -89,6 +91,7 @@ impl Cmid {
     ///
     /// # Errors
     /// When it is nil.
+    #[inline]
     pub const fn new(value: Uuid) -> Result<Self, NilCmidError> {
         if value.is_nil() {
             Err(NilCmidError)
@@ -107,6 +110,7 @@ impl Cmid {
 
     /// The value.
     #[must_use]
+    #[inline]
     pub const fn as_uuid(&self) -> Uuid {
         self.0
     }

@@ -27,6 +27,7 @@ macro_rules! interval {
             /// # Errors
             /// When it is outside [`MIN_MINUTES`](Self::MIN_MINUTES) to
             /// [`MAX_MINUTES`](Self::MAX_MINUTES).
+            #[inline]
             pub const fn from_minutes(minutes: u32) -> Result<Self, IntervalError> {
                 if minutes < Self::MIN_MINUTES || minutes > Self::MAX_MINUTES {
                     Err(IntervalError { name: $text, minutes, min: $min, max: $max })
@@ -37,6 +38,7 @@ macro_rules! interval {
 
             /// In minutes, as the wire and the documents have it.
             #[must_use]
+            #[inline]
             pub const fn minutes(self) -> u32 {
                 self.0
             }

@@ -16,7 +16,10 @@ mod threshold;
 mod time;
 
 pub use answer::{AnswerTerms, KeyId, VerifiedTerms};
-pub use bytes::{ByteOrder, Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
+pub use bytes::{
+    ByteOrder, Decode, DecodeError, DecodeErrorKind, Encode, FixedReader, FixedWriter, Reader,
+    Writer,
+};
 pub use entropy::{Entropy, SeededEntropy};
 pub use ids::{ActivationId, ApplicationId, Cmid, CountedId, NilCmidError, ParseIdError};
 pub use interval::{ActivationInterval, IntervalError, RenewalInterval, ValidityInterval};

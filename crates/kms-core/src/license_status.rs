@@ -44,6 +44,7 @@ impl LicenseStatus {
 
     /// The number.
     #[must_use]
+    #[inline]
     pub const fn number(self) -> u32 {
         self as u32
     }
@@ -68,6 +69,7 @@ impl LicenseStatus {
 impl TryFrom<u32> for LicenseStatus {
     type Error = UnknownLicenseStatus;
 
+    #[inline]
     fn try_from(number: u32) -> Result<Self, UnknownLicenseStatus> {
         usize::try_from(number)
             .ok()

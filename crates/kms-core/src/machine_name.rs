@@ -1,3 +1,4 @@
+use crate::FixedWriter;
 use core::{fmt, str::FromStr};
 
 /// A client's machine name: 1 to 63 bytes of UTF-8 without control characters.
@@ -5,9 +6,10 @@ use core::{fmt, str::FromStr};
 /// Held in place, so that reading a request allocates nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MachineName {
-    // INVARIANT: bytes[..len] is UTF-8, 1 <= len <= 63, and bytes[len..] is zero.
-    bytes: [u8; Self::MAX_LEN],
-    len: u8,
+    // INVARIANT: the name, then spaces, and in the last byte the name's length, 1 to 63. An array of
+    // known length is judged, copied and compared in a few instructions; no character that a name
+    // may hold sorts before the space, so names sort as their text does.
+    bytes: [u8; Self::MAX_LEN + 1],
 }
 
 /// Why bytes are no machine name.
@@ -36,25 +38,32 @@ impl MachineName {
     ///
     /// # Errors
     /// When they are no machine name.
+    #[inline(always)]
     pub fn from_bytes(name: &[u8]) -> Result<Self, MachineNameError> {
         let len = match u8::try_from(name.len()) {
             Ok(0) => return Err(MachineNameError::Empty),
             Ok(len) if name.len() <= Self::MAX_LEN => len,
             _ => return Err(MachineNameError::TooLong(name.len())),
         };
+        let words = padded(name);
         // Nearly every name is plain ASCII, which needs no decoding to be judged.
-        if !name.iter().all(|byte| (b' '..=b'~').contains(byte)) {
-            let text = core::str::from_utf8(name)
-                .map_err(|error| MachineNameError::NotUtf8(error.valid_up_to()))?;
-            if let Some((at, _)) = text.char_indices().find(|(_, c)| c.is_control()) {
-                return Err(MachineNameError::Control(at));
-            }
+        if !are_printable_ascii(&words) {
+            check_characters(name)?;
         }
-        let mut bytes = [0; Self::MAX_LEN];
-        for (to, from) in bytes.iter_mut().zip(name) {
-            *to = *from;
-        }
-        Ok(Self { bytes, len })
+        let [a, b, c, d, e, f, g, h] = words.map(u64::to_le_bytes);
+        let mut bytes = FixedWriter::new();
+        bytes.array::<0, 8>(a);
+        bytes.array::<8, 8>(b);
+        bytes.array::<16, 8>(c);
+        bytes.array::<24, 8>(d);
+        bytes.array::<32, 8>(e);
+        bytes.array::<40, 8>(f);
+        bytes.array::<48, 8>(g);
+        bytes.array::<56, 8>(h);
+        bytes.array::<{ Self::MAX_LEN }, 1>([len]);
+        Ok(Self {
+            bytes: bytes.into_bytes(),
+        })
     }
 
     /// The name.
@@ -66,8 +75,62 @@ impl MachineName {
 
     /// The name's bytes.
     #[must_use]
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+        let [name @ .., len] = &self.bytes;
+        name.get(..usize::from(*len)).unwrap_or_default()
+    }
+}
+
+const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+
+/// The name with spaces behind it, in words that stay in registers: an array that is filled by a
+/// copy of unknown length and read at once makes the processor wait for the copy.
+#[inline(always)]
+fn padded(name: &[u8]) -> [u64; 8] {
+    let (whole, rest) = name.as_chunks::<8>();
+    let bits = 8 * rest.len();
+    let tail = match name.last_chunk::<8>() {
+        _ if bits == 0 => SPACES,
+        Some(last) => u64::from_le_bytes(*last) >> (64 - bits) | SPACES << bits,
+        None => short(rest),
+    };
+    core::array::from_fn(|at| match whole.get(at) {
+        Some(word) => u64::from_le_bytes(*word),
+        None if at == whole.len() => tail,
+        None => SPACES,
+    })
+}
+
+/// A name of less than eight bytes.
+#[inline(never)]
+fn short(name: &[u8]) -> u64 {
+    name.iter()
+        .rev()
+        .fold(SPACES, |word, byte| word << 8 | u64::from(*byte))
+}
+
+/// Whether all bytes are from the space to the tilde.
+#[inline]
+fn are_printable_ascii(words: &[u64; 8]) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let others = words.iter().fold(0, |others, word| {
+        // The high bit of a byte is set if the byte is above 0x7f, or is 0x7f, or is below 0x20
+        // (here a byte may borrow from the next, but only one that is below 0x20 itself).
+        others | word | word.wrapping_add(ONES) | (word.wrapping_sub(SPACES) & !word)
+    });
+    others & HIGH == 0
+}
+
+/// Whether a name that is not all printable ASCII may be one.
+#[cold]
+fn check_characters(name: &[u8]) -> Result<(), MachineNameError> {
+    let text = core::str::from_utf8(name)
+        .map_err(|error| MachineNameError::NotUtf8(error.valid_up_to()))?;
+    match text.char_indices().find(|(_, c)| c.is_control()) {
+        Some((at, _)) => Err(MachineNameError::Control(at)),
+        None => Ok(()),
     }
 }
 

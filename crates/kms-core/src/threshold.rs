@@ -20,6 +20,7 @@ impl Threshold {
     ///
     /// # Errors
     /// When it is outside [`MIN`](Self::MIN) to [`MAX`](Self::MAX).
+    #[inline]
     pub const fn new(machines: u32) -> Result<Self, ThresholdError> {
         if machines < Self::MIN.0 || machines > Self::MAX.0 {
             Err(ThresholdError(machines))
@@ -30,6 +31,7 @@ impl Threshold {
 
     /// The number of machines.
     #[must_use]
+    #[inline]
     pub const fn machines(self) -> u32 {
         self.0
     }

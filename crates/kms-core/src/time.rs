@@ -15,12 +15,14 @@ impl Tick {
 
     /// The moment this many milliseconds after the epoch.
     #[must_use]
+    #[inline]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
     /// Milliseconds since the epoch.
     #[must_use]
+    #[inline]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
@@ -51,12 +53,14 @@ impl Timestamp {
 
     /// The moment this many milliseconds after the Unix epoch.
     #[must_use]
+    #[inline]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
     /// Milliseconds since the Unix epoch.
     #[must_use]
+    #[inline]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
@@ -150,6 +154,7 @@ pub struct Now {
 impl Now {
     /// The present.
     #[must_use]
+    #[inline]
     pub const fn new(tick: Tick, wall: Timestamp) -> Self {
         Self { tick, wall }
     }

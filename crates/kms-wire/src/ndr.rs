@@ -2,7 +2,7 @@
 
 use crate::limits::{MAX_ANSWER, MAX_REQUEST};
 use core::fmt;
-use kms_core::{ByteOrder, DecodeError, Reader, StatusCode, Writer};
+use kms_core::{ByteOrder, DecodeError, FixedWriter, Reader, StatusCode, Writer};
 
 /// The number of an operation (C706 section 12.6.4.9, `opnum`). A peer may send any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +61,9 @@ pub enum OperationError {
     Stub(#[from] DecodeError),
 }
 
+/// What stands before the bytes of a conformant array that is a parameter.
+const ARRAY_FIELDS: &[(&str, usize)] = &[("n", 4), ("max_count", 4)];
+
 /// The bytes of padding that may stand behind a stub's content.
 const MAX_PADDING: usize = 3;
 
@@ -79,12 +82,15 @@ impl<'a> Operation<'a> {
     /// # Errors
     /// When there is no such operation, or the stub is not one of it. Offsets count from the
     /// stub's start.
+    #[inline(always)]
     pub fn decode(opnum: Opnum, stub: &'a [u8], order: ByteOrder) -> Result<Self, OperationError> {
         match opnum {
             Opnum::REQUEST_ACTIVATION => {
                 let mut reader = Reader::new(stub, "RequestActivation stub");
-                let count = read_len(&mut reader, order, "n", MAX_REQUEST)?;
-                let message = read_array(&mut reader, order, count)?;
+                let fields = reader.fixed::<8>(ARRAY_FIELDS)?;
+                let count = check_len(&reader, 0, fields.u32::<0>(order), MAX_REQUEST)?;
+                check_max_count(&reader, 4, fields.u32::<4>(order), count)?;
+                let message = reader.bytes(count, "bytes")?;
                 finish(&reader)?;
                 Ok(Self::RequestActivation { message })
             }
@@ -98,6 +104,7 @@ impl<'a> Operation<'a> {
 
     /// The number of bytes that [`encode`](Self::encode) appends.
     #[must_use]
+    #[inline]
     pub const fn encoded_len(&self) -> usize {
         match self {
             Self::RequestActivation { message } => {
@@ -110,12 +117,15 @@ impl<'a> Operation<'a> {
     }
 
     /// Appends the stub.
+    #[inline]
     pub fn encode(&self, out: &mut Writer<'_>, order: ByteOrder) {
         match self {
             Self::RequestActivation { message } => {
                 let count = len_u32(message);
-                out.u32(count, order);
-                out.u32(count, order);
+                let mut head = FixedWriter::<8>::new();
+                head.u32::<0>(count, order);
+                head.u32::<4>(count, order);
+                out.bytes(&head.into_bytes());
                 out.bytes(message);
             }
             Self::GetHostCertificate => {}
@@ -144,6 +154,9 @@ pub enum Outcome<'a> {
     Refused(StatusCode),
 }
 
+/// What every answer begins with.
+const OUTCOME_FIELDS: &[(&str, usize)] = &[("n", 4), ("referent", 4)];
+
 impl<'a> Outcome<'a> {
     /// The referent that stands for "there is an array": any number but 0 would do; this is what
     /// implementations usually begin with.
@@ -153,16 +166,21 @@ impl<'a> Outcome<'a> {
     ///
     /// # Errors
     /// When it is not one. Offsets count from the stub's start.
+    #[inline]
     pub fn decode(stub: &'a [u8], order: ByteOrder) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(stub, "answer stub");
-        let count = read_len(&mut reader, order, "n", MAX_ANSWER)?;
-        let bytes: &[u8] = if reader.u32(order, "referent")? == 0 {
+        let fields = reader.fixed::<8>(OUTCOME_FIELDS)?;
+        let count = check_len(&reader, 0, fields.u32::<0>(order), MAX_ANSWER)?;
+        let bytes: &[u8] = if fields.u32::<4>(order) == 0 {
             if count != 0 {
                 return Err(reader.value_error("n", 0, count_u64(count), "0 without an array"));
             }
             &[]
         } else {
-            read_array(&mut reader, order, count)?
+            let at = reader.offset();
+            let max_count = reader.u32(order, "max_count")?;
+            check_max_count(&reader, at, max_count, count)?;
+            reader.bytes(count, "bytes")?
         };
         let padding = reader.position().next_multiple_of(4) - reader.position();
         reader.skip(padding, "padding")?;
@@ -180,6 +198,7 @@ impl<'a> Outcome<'a> {
 
     /// The number of bytes that [`encode`](Self::encode) appends.
     #[must_use]
+    #[inline]
     pub const fn encoded_len(&self) -> usize {
         match self {
             Self::Answered(bytes) => {
@@ -198,55 +217,59 @@ impl<'a> Outcome<'a> {
     }
 
     /// Appends the stub.
+    #[inline]
     pub fn encode(&self, out: &mut Writer<'_>, order: ByteOrder) {
         match self {
             Self::Answered(bytes) => {
                 let count = len_u32(bytes);
-                out.u32(count, order);
-                out.u32(Self::REFERENT, order);
-                out.u32(count, order);
+                let mut head = FixedWriter::<12>::new();
+                head.u32::<0>(count, order);
+                head.u32::<4>(Self::REFERENT, order);
+                head.u32::<8>(count, order);
+                out.bytes(&head.into_bytes());
                 out.bytes(bytes);
                 out.zeros(bytes.len().next_multiple_of(4) - bytes.len());
                 out.u32(StatusCode::OK.0, order);
             }
             Self::Refused(status) => {
-                out.u32(0, order);
-                out.u32(0, order);
-                out.u32(status.0, order);
+                let mut fields = FixedWriter::<12>::new();
+                fields.u32::<8>(status.0, order);
+                out.bytes(&fields.into_bytes());
             }
         }
     }
 }
 
-/// A count of bytes that is not above `limit`.
-fn read_len(
-    reader: &mut Reader<'_>,
-    order: ByteOrder,
-    field: &'static str,
+/// The count of bytes `found` at an offset, which must not be above `limit`.
+#[inline]
+fn check_len(
+    reader: &Reader<'_>,
+    at: usize,
+    found: u32,
     limit: usize,
 ) -> Result<usize, DecodeError> {
-    let at = reader.offset();
-    let found = reader.u32(order, field)?;
-    usize::try_from(found)
-        .ok()
-        .filter(|&count| count <= limit)
-        .ok_or_else(|| reader.limit_error(field, at, found.into(), count_u64(limit)))
-}
-
-/// A conformant array of `count` bytes.
-fn read_array<'a>(
-    reader: &mut Reader<'a>,
-    order: ByteOrder,
-    count: usize,
-) -> Result<&'a [u8], DecodeError> {
-    let at = reader.offset();
-    let max_count = reader.u32(order, "max_count")?;
-    if usize::try_from(max_count) != Ok(count) {
-        return Err(reader.value_error("max_count", at, max_count.into(), "the same as n"));
+    match usize::try_from(found) {
+        Ok(count) if count <= limit => Ok(count),
+        _ => Err(reader.limit_error("n", at, found.into(), count_u64(limit))),
     }
-    reader.bytes(count, "bytes")
 }
 
+/// The second count of a conformant array must be the first.
+#[inline]
+fn check_max_count(
+    reader: &Reader<'_>,
+    at: usize,
+    found: u32,
+    count: usize,
+) -> Result<(), DecodeError> {
+    if usize::try_from(found) == Ok(count) {
+        Ok(())
+    } else {
+        Err(reader.value_error("max_count", at, found.into(), "the same as n"))
+    }
+}
+
+#[inline]
 fn finish(reader: &Reader<'_>) -> Result<(), DecodeError> {
     if reader.remaining() > MAX_PADDING {
         return reader.finish();

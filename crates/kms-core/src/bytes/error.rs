@@ -9,7 +9,9 @@ pub struct DecodeError {
     field: &'static str,
     offset: usize,
     kind: DecodeErrorKind,
-    more_would_help: bool,
+    // How many more bytes are needed, 0 when no further input helps. A whole word, as all the others
+    // are: a lone byte here would make every result that may hold an error be copied in odd pieces.
+    needed: usize,
 }
 
 /// What was wrong with the bytes.
@@ -57,6 +59,7 @@ pub enum DecodeErrorKind {
 impl DecodeError {
     /// An error in `field` of the structure `context` at an absolute offset.
     #[must_use]
+    #[cold]
     pub const fn new(
         context: &'static str,
         field: &'static str,
@@ -68,10 +71,11 @@ impl DecodeError {
             field,
             offset,
             kind,
-            more_would_help: false,
+            needed: 0,
         }
     }
 
+    #[cold]
     pub(super) const fn truncated(
         context: &'static str,
         field: &'static str,
@@ -86,8 +90,42 @@ impl DecodeError {
             field,
             offset,
             kind,
-            more_would_help,
+            needed: if more_would_help {
+                wanted.saturating_sub(available)
+            } else {
+                0
+            },
         }
+    }
+
+    /// That of the first of `fields`, which follow each other from an offset on, that is not wholly
+    /// there.
+    #[cold]
+    pub(super) fn truncated_in(
+        context: &'static str,
+        fields: &'static [(&'static str, usize)],
+        offset: usize,
+        available: usize,
+        more_would_help: bool,
+    ) -> Self {
+        let mut read = 0;
+        for &(field, size) in fields {
+            let left = available - read;
+            if size > left {
+                return Self::truncated(context, field, offset + read, size, left, more_would_help);
+            }
+            read += size;
+        }
+        // Reached only if the list is shorter than the structure that it describes.
+        let left = available - read;
+        Self::truncated(
+            context,
+            "end",
+            offset + read,
+            left + 1,
+            left,
+            more_would_help,
+        )
     }
 
     /// The structure that was being read.
@@ -118,11 +156,9 @@ impl DecodeError {
     /// `None` when the bytes are wrong whatever follows.
     #[must_use]
     pub const fn needed(&self) -> Option<usize> {
-        match self.kind {
-            DecodeErrorKind::Truncated { wanted, available } if self.more_would_help => {
-                Some(wanted.saturating_sub(available))
-            }
-            _ => None,
+        match self.needed {
+            0 => None,
+            needed => Some(needed),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Byte cursors in which nothing can panic, and the error that says where decoding stopped.
 
 mod error;
+mod fixed;
 mod reader;
 mod writer;
 
 pub use error::{DecodeError, DecodeErrorKind};
+pub use fixed::{FixedReader, FixedWriter};
 pub use reader::Reader;
 pub use writer::Writer;
 
@@ -56,6 +58,7 @@ pub trait Decode<'a>: Sized {
     ///
     /// # Errors
     /// As [`decode`](Self::decode); bytes left behind the value are an error too.
+    #[inline(always)]
     fn decode_all(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes, Self::NAME);
         let value = Self::decode(&mut reader)?;

@@ -1,4 +1,4 @@
-use super::{ByteOrder, DecodeError, DecodeErrorKind};
+use super::{ByteOrder, DecodeError, DecodeErrorKind, FixedReader};
 use uuid::Uuid;
 
 /// A cursor over bytes. Every read is checked; a failed read leaves the cursor where it was.
@@ -83,12 +83,14 @@ impl<'a> Reader<'a> {
 
     /// An error about the field that starts at the current offset.
     #[must_use]
+    #[inline(always)]
     pub const fn error(&self, field: &'static str, kind: DecodeErrorKind) -> DecodeError {
         DecodeError::new(self.context, field, self.offset(), kind)
     }
 
     /// An error that `found` is not what `field`, which starts at `offset`, may hold.
     #[must_use]
+    #[inline(always)]
     pub const fn value_error(
         &self,
         field: &'static str,
@@ -106,6 +108,7 @@ impl<'a> Reader<'a> {
 
     /// An error that `field`, which starts at `offset`, breaks `rule`.
     #[must_use]
+    #[inline(always)]
     pub const fn rule_error(
         &self,
         field: &'static str,
@@ -117,6 +120,7 @@ impl<'a> Reader<'a> {
 
     /// An error that the count in `field`, which starts at `offset`, is above `limit`.
     #[must_use]
+    #[inline(always)]
     pub const fn limit_error(
         &self,
         field: &'static str,
@@ -159,6 +163,25 @@ impl<'a> Reader<'a> {
                 Ok(*array)
             }
             None => Err(self.short(N, field)),
+        }
+    }
+
+    /// The next `LEN` bytes as a structure with fields at fixed offsets. `fields` lists the name and
+    /// the size of each, in order, for the error: it names the first that is not wholly there.
+    ///
+    /// # Errors
+    /// When fewer are left.
+    #[inline]
+    pub fn fixed<const LEN: usize>(
+        &mut self,
+        fields: &'static [(&'static str, usize)],
+    ) -> Result<FixedReader<'a, LEN>, DecodeError> {
+        match self.rest().first_chunk::<LEN>() {
+            Some(bytes) => {
+                self.position += LEN;
+                Ok(FixedReader::new(bytes))
+            }
+            None => Err(self.short_of(fields)),
         }
     }
 
@@ -255,6 +278,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The error for the first of `fields` that is not wholly there.
+    #[inline(always)]
+    fn short_of(&self, fields: &'static [(&'static str, usize)]) -> DecodeError {
+        let (offset, remaining) = (self.offset(), self.remaining());
+        DecodeError::truncated_in(self.context, fields, offset, remaining, self.open_ended)
+    }
+
+    // What makes an error is handed the reader's parts and not the reader, here and above, so that
+    // a reader that fails nowhere can stay in registers.
+    #[inline(always)]
     const fn short(&self, wanted: usize, field: &'static str) -> DecodeError {
         DecodeError::truncated(
             self.context,

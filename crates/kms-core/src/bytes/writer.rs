@@ -27,6 +27,12 @@ impl<'a> Writer<'a> {
         self.out.len() - self.start
     }
 
+    /// Makes room for `count` more bytes at once, where more than one write is to come.
+    #[inline]
+    pub fn reserve(&mut self, count: usize) {
+        self.out.reserve(count);
+    }
+
     /// Appends bytes as they are.
     #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {

@@ -5,7 +5,7 @@ use crate::{
     pdu::{
         Bind, BindAck, BindNak, CallId, ContextResultCode, DataRepresentation, DecodeBody, Fault,
         FaultStatus, Header, Pdu, PduType, PfcFlags, Prefix, PresentationContext, ProviderReason,
-        RejectReason, Request, Response, SyntaxId, TransferSyntaxes,
+        RejectReason, Request, Response, SyntaxId, TransferSyntaxes, WholeRequest,
     },
     reassembly::{Overflow, Reassembly},
 };
@@ -459,6 +459,15 @@ impl Connection {
 
     fn write_request(&mut self, call: CallId, operation: Operation<'_>) {
         self.drop_fetched();
+        if Request::STUB_OFFSET + operation.encoded_len() <= usize::from(self.max_fragment) {
+            let prefix = Prefix::new(call);
+            let context_id = CONTEXT_ID;
+            let body = WholeRequest {
+                context_id,
+                operation,
+            };
+            return Pdu { prefix, body }.encode(&mut Writer::new(&mut self.output));
+        }
         self.stub.clear();
         operation.encode(&mut Writer::new(self.stub.buffer()), ByteOrder::Little);
         let mut prefix = Prefix::new(call);

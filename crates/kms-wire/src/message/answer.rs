@@ -1,4 +1,4 @@
-use kms_core::{AnswerTerms, Decode, DecodeError, Encode, Reader, Writer};
+use kms_core::{AnswerTerms, Decode, DecodeError, Encode, FixedWriter, Reader, Writer};
 
 /// The answer to RequestActivation, 120 bytes: the terms, and the host's signature over them and
 /// over the request.
@@ -24,6 +24,16 @@ pub struct ActivationAnswer {
 impl ActivationAnswer {
     /// The size on the wire, in bytes.
     pub const LEN: usize = AnswerTerms::LEN + 64;
+
+    /// The form on the wire.
+    #[must_use]
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::LEN] {
+        let mut out = FixedWriter::new();
+        out.array::<0, { AnswerTerms::LEN }>(self.terms.to_bytes());
+        out.array::<{ AnswerTerms::LEN }, 64>(self.signature);
+        out.into_bytes()
+    }
 }
 
 impl Encode for ActivationAnswer {
@@ -31,15 +41,16 @@ impl Encode for ActivationAnswer {
         Self::LEN
     }
 
+    #[inline]
     fn encode(&self, out: &mut Writer<'_>) {
-        self.terms.encode(out);
-        out.bytes(&self.signature);
+        out.bytes(&self.to_bytes());
     }
 }
 
 impl<'a> Decode<'a> for ActivationAnswer {
     const NAME: &'static str = "RequestActivation answer";
 
+    #[inline]
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         reader.set_context(Self::NAME);
         let terms = AnswerTerms::decode(reader)?;

@@ -1,6 +1,6 @@
 use kms_core::{
     ActivationId, ApplicationId, ByteOrder, Cmid, CountedId, Decode, DecodeError, Encode,
-    LicenseStatus, MachineName, Reader, StatusCode, Threshold, Timestamp, Writer,
+    FixedWriter, LicenseStatus, MachineName, Reader, StatusCode, Threshold, Timestamp, Writer,
 };
 use uuid::Uuid;
 
@@ -83,105 +83,131 @@ impl Encode for ActivationRequest {
         Self::FIXED_LEN + self.machine_name.as_bytes().len()
     }
 
+    #[inline]
     fn encode(&self, out: &mut Writer<'_>) {
         let order = ByteOrder::Little;
-        out.u16(Self::MAJOR_VERSION, order);
-        out.u16(self.minor_version, order);
-        out.u32(
-            if self.virtual_machine {
-                Self::VIRTUAL_MACHINE
-            } else {
-                0
-            },
-            order,
-        );
-        out.u32(self.license_status.number(), order);
-        out.u32(self.minutes_remaining, order);
-        out.uuid(self.application_id.as_uuid());
-        out.uuid(self.activation_id.as_uuid());
-        out.uuid(self.counted_id.as_uuid());
-        out.uuid(self.cmid.as_uuid());
-        out.uuid(self.previous_cmid.map_or(Uuid::nil(), |id| id.as_uuid()));
-        out.u32(self.required_count.machines(), order);
-        out.u32(0, order);
-        out.i64(self.request_time.as_millis(), order);
-        out.bytes(&self.nonce);
         let name = self.machine_name.as_bytes();
-        out.u8(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        let mut fields = FixedWriter::<{ Self::FIXED_LEN }>::new();
+        fields.u16::<0>(Self::MAJOR_VERSION, order);
+        fields.u16::<2>(self.minor_version, order);
+        fields.u32::<4>(u32::from(self.virtual_machine), order);
+        fields.u32::<8>(self.license_status.number(), order);
+        fields.u32::<12>(self.minutes_remaining, order);
+        fields.uuid::<16>(self.application_id.as_uuid());
+        fields.uuid::<32>(self.activation_id.as_uuid());
+        fields.uuid::<48>(self.counted_id.as_uuid());
+        fields.uuid::<64>(self.cmid.as_uuid());
+        fields.uuid::<80>(self.previous_cmid.map_or(Uuid::nil(), |id| id.as_uuid()));
+        fields.u32::<96>(self.required_count.machines(), order);
+        fields.i64::<104>(self.request_time.as_millis(), order);
+        fields.array::<112, 16>(self.nonce);
+        fields.array::<128, 1>([u8::try_from(name.len()).unwrap_or(u8::MAX)]);
+        out.reserve(self.encoded_len());
+        out.bytes(&fields.into_bytes());
         out.bytes(name);
     }
 }
 
+/// The fields before the machine name and their sizes, in order.
+const FIELDS: &[(&str, usize)] = &[
+    ("major version", 2),
+    ("minor version", 2),
+    ("flags", 4),
+    ("licence status", 4),
+    ("minutes remaining", 4),
+    ("application id", 16),
+    ("activation id", 16),
+    ("counted id", 16),
+    ("CMID", 16),
+    ("previous CMID", 16),
+    ("required count", 4),
+    ("reserved", 4),
+    ("request time", 8),
+    ("nonce", 16),
+    ("machine name length", 1),
+];
+
 impl<'a> Decode<'a> for ActivationRequest {
     const NAME: &'static str = "RequestActivation request";
 
+    #[inline(always)]
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Self::read(reader, false)
+    }
+
+    #[inline(always)]
+    fn decode_all(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::read(&mut Reader::new(bytes, <Self as Decode<'_>>::NAME), true)
+    }
+}
+
+impl ActivationRequest {
+    /// Reads a request; `whole` says that nothing may follow. All checks come first, so that the
+    /// value is made once, in its place.
+    #[inline(always)]
+    fn read(reader: &mut Reader<'_>, whole: bool) -> Result<Self, DecodeError> {
         let order = ByteOrder::Little;
-        reader.set_context(Self::NAME);
+        reader.set_context(<Self as Decode<'_>>::NAME);
         let start = reader.offset();
-        let major = reader.u16(order, "major version")?;
+        let fields = reader.fixed::<{ Self::FIXED_LEN }>(FIELDS)?;
+        let len = fields.u8::<128>();
+        let value_error = |reader: &Reader<'_>, field, at, found: u32, expected| {
+            Err(reader.value_error(field, start + at, found.into(), expected))
+        };
+        let major = fields.u16::<0>(order);
         if major != Self::MAJOR_VERSION {
-            return Err(reader.value_error("major version", start, major.into(), "1"));
+            return value_error(reader, "major version", 0, major.into(), "1");
         }
-        let minor_version = reader.u16(order, "minor version")?;
-        let flags = reader.u32(order, "flags")?;
+        let flags = fields.u32::<4>(order);
         if flags & !Self::VIRTUAL_MACHINE != 0 {
-            return Err(reader.value_error("flags", start + 4, flags.into(), "0 or 1"));
+            return value_error(reader, "flags", 4, flags, "0 or 1");
         }
-        let status = reader.u32(order, "licence status")?;
-        let license_status = LicenseStatus::try_from(status).map_err(|_| {
-            reader.value_error("licence status", start + 8, status.into(), "0 to 6")
-        })?;
-        let minutes_remaining = reader.u32(order, "minutes remaining")?;
-        let application_id = ApplicationId::new(reader.uuid("application id")?);
-        let activation_id = ActivationId::new(reader.uuid("activation id")?);
-        let counted_id = CountedId::new(reader.uuid("counted id")?);
-        let cmid = Cmid::new(reader.uuid("CMID")?)
-            .map_err(|_| reader.rule_error("CMID", start + 64, "must not be nil"))?;
-        let previous_cmid = Cmid::new(reader.uuid("previous CMID")?).ok();
-        let count = reader.u32(order, "required count")?;
-        let required_count = Threshold::new(count).map_err(|_| {
-            reader.value_error("required count", start + 96, count.into(), "1 to 1000000")
-        })?;
-        let reserved = reader.u32(order, "reserved")?;
+        let status = fields.u32::<8>(order);
+        let Ok(license_status) = LicenseStatus::try_from(status) else {
+            return value_error(reader, "licence status", 8, status, "0 to 6");
+        };
+        let Ok(cmid) = Cmid::new(fields.uuid::<64>()) else {
+            return Err(reader.rule_error("CMID", start + 64, "must not be nil"));
+        };
+        let count = fields.u32::<96>(order);
+        let Ok(required_count) = Threshold::new(count) else {
+            return value_error(reader, "required count", 96, count, "1 to 1000000");
+        };
+        let reserved = fields.u32::<100>(order);
         if reserved != 0 {
-            return Err(reader.value_error("reserved", start + 100, reserved.into(), "0"));
+            return value_error(reader, "reserved", 100, reserved, "0");
         }
-        let request_time = Timestamp::from_millis(reader.i64(order, "request time")?);
-        let nonce = reader.array("nonce")?;
-        let len = reader.u8("machine name length")?;
         if len == 0 || usize::from(len) > MachineName::MAX_LEN {
-            return Err(reader.value_error(
-                "machine name length",
-                start + 128,
-                len.into(),
-                "1 to 63",
-            ));
+            return value_error(reader, "machine name length", 128, len.into(), "1 to 63");
         }
         let name = reader.bytes(usize::from(len), "machine name")?;
-        let machine_name = MachineName::from_bytes(name).map_err(|_| {
-            reader.rule_error(
-                "machine name",
-                start + Self::FIXED_LEN,
-                "must be UTF-8 without control characters",
-            )
-        })?;
+        let minor_version = fields.u16::<2>(order);
         if minor_version > Self::MINOR_VERSION {
             reader.skip(reader.remaining(), "fields of a later minor version")?;
         }
+        if whole {
+            reader.finish()?;
+        }
+        let Ok(machine_name) = MachineName::from_bytes(name) else {
+            return Err(reader.rule_error(
+                "machine name",
+                start + Self::FIXED_LEN,
+                "must be UTF-8 without control characters",
+            ));
+        };
         Ok(Self {
             minor_version,
             virtual_machine: flags & Self::VIRTUAL_MACHINE != 0,
             license_status,
-            minutes_remaining,
-            application_id,
-            activation_id,
-            counted_id,
+            minutes_remaining: fields.u32::<12>(order),
+            application_id: ApplicationId::new(fields.uuid::<16>()),
+            activation_id: ActivationId::new(fields.uuid::<32>()),
+            counted_id: CountedId::new(fields.uuid::<48>()),
             cmid,
-            previous_cmid,
+            previous_cmid: Cmid::new(fields.uuid::<80>()).ok(),
             required_count,
-            request_time,
-            nonce,
+            request_time: Timestamp::from_millis(fields.i64::<104>(order)),
+            nonce: fields.array::<112, 16>(),
             machine_name,
         })
     }

@@ -1,7 +1,7 @@
 use super::{PduType, PfcFlags};
 use crate::limits::MAX_FRAGMENT;
 use core::fmt;
-use kms_core::{ByteOrder, Decode, DecodeError, Encode, Reader, Writer};
+use kms_core::{ByteOrder, Decode, DecodeError, Encode, FixedReader, FixedWriter, Reader, Writer};
 
 /// Which call a PDU belongs to (C706 section 12.6.3.1, `call_id`): the client's choice, any number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,7 @@ impl DataRepresentation {
 
     /// The label for an integer order.
     #[must_use]
+    #[inline]
     pub const fn of(order: ByteOrder) -> Self {
         match order {
             ByteOrder::Little => Self::LITTLE,
@@ -38,6 +39,7 @@ impl DataRepresentation {
     /// The integer order, as far as it can be told: that of a label that is not supported decides
     /// how the call id of a refusal is read.
     #[must_use]
+    #[inline]
     pub const fn order(self) -> ByteOrder {
         let [integers_and_characters, ..] = self.0;
         if integers_and_characters & 0xf0 == 0x10 {
@@ -49,6 +51,7 @@ impl DataRepresentation {
 
     /// Whether it is one of the two labels that are read.
     #[must_use]
+    #[inline]
     pub fn is_supported(self) -> bool {
         self == Self::LITTLE || self == Self::BIG
     }
@@ -129,94 +132,52 @@ impl Header {
 
     /// The header in these bytes, in its own integer order, whatever it says.
     #[must_use]
-    pub const fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
-        let &[
-            major_version,
-            minor_version,
-            pdu_type,
-            flags,
-            d0,
-            d1,
-            d2,
-            d3,
-            f0,
-            f1,
-            a0,
-            a1,
-            c0,
-            c1,
-            c2,
-            c3,
-        ] = bytes;
-        let representation = DataRepresentation([d0, d1, d2, d3]);
-        let (fragment_length, auth_length, call_id) = match representation.order() {
-            ByteOrder::Little => (
-                u16::from_le_bytes([f0, f1]),
-                u16::from_le_bytes([a0, a1]),
-                u32::from_le_bytes([c0, c1, c2, c3]),
-            ),
-            ByteOrder::Big => (
-                u16::from_be_bytes([f0, f1]),
-                u16::from_be_bytes([a0, a1]),
-                u32::from_be_bytes([c0, c1, c2, c3]),
-            ),
-        };
+    #[inline(always)]
+    pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
+        let fields = FixedReader::new(bytes);
+        let representation = DataRepresentation(fields.array::<4, 4>());
+        let order = representation.order();
         Self {
-            major_version,
-            minor_version,
-            pdu_type: PduType(pdu_type),
-            flags: PfcFlags(flags),
+            major_version: fields.u8::<0>(),
+            minor_version: fields.u8::<1>(),
+            pdu_type: PduType(fields.u8::<2>()),
+            flags: PfcFlags(fields.u8::<3>()),
             representation,
-            fragment_length,
-            auth_length,
-            call_id: CallId(call_id),
+            fragment_length: fields.u16::<8>(order),
+            auth_length: fields.u16::<10>(order),
+            call_id: CallId(fields.u32::<12>(order)),
         }
     }
 
     /// The bytes of the header.
     #[must_use]
-    pub const fn to_bytes(&self) -> [u8; Self::LEN] {
-        let ([f0, f1], [a0, a1], [c0, c1, c2, c3]) = match self.order() {
-            ByteOrder::Little => (
-                self.fragment_length.to_le_bytes(),
-                self.auth_length.to_le_bytes(),
-                self.call_id.0.to_le_bytes(),
-            ),
-            ByteOrder::Big => (
-                self.fragment_length.to_be_bytes(),
-                self.auth_length.to_be_bytes(),
-                self.call_id.0.to_be_bytes(),
-            ),
-        };
-        let [d0, d1, d2, d3] = self.representation.0;
-        [
+    #[inline]
+    pub fn to_bytes(&self) -> [u8; Self::LEN] {
+        let order = self.order();
+        let mut fields = FixedWriter::new();
+        fields.array::<0, 4>([
             self.major_version,
             self.minor_version,
             self.pdu_type.0,
             self.flags.0,
-            d0,
-            d1,
-            d2,
-            d3,
-            f0,
-            f1,
-            a0,
-            a1,
-            c0,
-            c1,
-            c2,
-            c3,
-        ]
+        ]);
+        fields.array::<4, 4>(self.representation.0);
+        fields.u16::<8>(self.fragment_length, order);
+        fields.u16::<10>(self.auth_length, order);
+        fields.u32::<12>(self.call_id.0, order);
+        fields.into_bytes()
     }
 
     /// The integer order of the header, the body and the stub.
     #[must_use]
+    #[inline]
     pub const fn order(&self) -> ByteOrder {
         self.representation.order()
     }
 
     /// The number of bytes behind the header.
     #[must_use]
+    #[inline]
     pub fn body_len(&self) -> usize {
         usize::from(self.fragment_length).saturating_sub(Self::LEN)
     }
@@ -225,6 +186,7 @@ impl Header {
     ///
     /// # Errors
     /// The first rule that it breaks: version, data representation, fragment length.
+    #[inline(always)]
     pub fn check(&self) -> Result<(), HeaderError> {
         if self.major_version != Self::MAJOR_VERSION || self.minor_version > Self::MAX_MINOR_VERSION
         {
@@ -248,6 +210,7 @@ impl Encode for Header {
         Self::LEN
     }
 
+    #[inline]
     fn encode(&self, out: &mut Writer<'_>) {
         out.bytes(&self.to_bytes());
     }
@@ -256,27 +219,34 @@ impl Encode for Header {
 impl<'a> Decode<'a> for Header {
     const NAME: &'static str = "PDU header";
 
+    #[inline(always)]
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         reader.set_context(Self::NAME);
         let start = reader.offset();
         let header = Self::from_bytes(&reader.array("header")?);
-        header.check().map_err(|error| match error {
-            HeaderError::Version { .. } => {
-                reader.rule_error("version", start, "must be 5.0 or 5.1")
-            }
-            HeaderError::Representation(_) => reader.rule_error(
-                "data representation",
-                start + Self::REPRESENTATION_OFFSET,
-                "must be 10000000 or 00000000",
-            ),
-            HeaderError::FragmentLength(found) => reader.value_error(
-                "fragment length",
-                start + Self::FRAGMENT_LENGTH_OFFSET,
-                found.into(),
-                "16 to 5840",
-            ),
-        })?;
-        Ok(header)
+        match header.check() {
+            Ok(()) => Ok(header),
+            Err(broken) => Err(located(broken, reader, start)),
+        }
+    }
+}
+
+/// A broken rule as an error at the field that breaks it.
+#[cold]
+fn located(broken: HeaderError, reader: &Reader<'_>, start: usize) -> DecodeError {
+    match broken {
+        HeaderError::Version { .. } => reader.rule_error("version", start, "must be 5.0 or 5.1"),
+        HeaderError::Representation(_) => reader.rule_error(
+            "data representation",
+            start + Header::REPRESENTATION_OFFSET,
+            "must be 10000000 or 00000000",
+        ),
+        HeaderError::FragmentLength(found) => reader.value_error(
+            "fragment length",
+            start + Header::FRAGMENT_LENGTH_OFFSET,
+            found.into(),
+            "16 to 5840",
+        ),
     }
 }
 

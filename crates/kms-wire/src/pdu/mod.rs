@@ -39,8 +39,8 @@ pub use header::{CallId, DataRepresentation, Header, HeaderError};
 pub use orphaned::Orphaned;
 pub use pdu_type::PduType;
 pub use pfc_flags::PfcFlags;
-pub use request::Request;
-pub use response::Response;
+pub use request::{Request, WholeRequest};
+pub use response::{Response, WholeResponse};
 pub use syntax::SyntaxId;
 
 use kms_core::{ByteOrder, Decode, DecodeError, Encode, Reader, Writer};
@@ -95,6 +95,7 @@ pub struct Prefix {
 impl Prefix {
     /// That of a PDU of one fragment, minor version 0, little-endian.
     #[must_use]
+    #[inline]
     pub const fn new(call_id: CallId) -> Self {
         Self {
             minor_version: 0,
@@ -104,6 +105,7 @@ impl Prefix {
         }
     }
 
+    #[inline]
     pub(crate) const fn of(header: &Header) -> Self {
         Self {
             minor_version: header.minor_version,
@@ -127,10 +129,12 @@ pub struct Pdu<B> {
 }
 
 impl<B: EncodeBody> Encode for Pdu<B> {
+    #[inline]
     fn encoded_len(&self) -> usize {
         Header::LEN + self.body.body_len()
     }
 
+    #[inline]
     fn encode(&self, out: &mut Writer<'_>) {
         encode_pdu(self.prefix, &self.body, out);
     }
@@ -139,6 +143,7 @@ impl<B: EncodeBody> Encode for Pdu<B> {
 impl<'a, B: DecodeBody<'a>> Decode<'a> for Pdu<B> {
     const NAME: &'static str = B::NAME;
 
+    #[inline(always)]
     fn decode(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let start = reader.offset();
         let (header, mut body) = read_header(reader)?;
@@ -159,6 +164,7 @@ impl<'a, B: DecodeBody<'a>> Decode<'a> for Pdu<B> {
 }
 
 /// Appends a whole PDU.
+#[inline]
 fn encode_pdu<B: EncodeBody>(prefix: Prefix, body: &B, out: &mut Writer<'_>) {
     let header = Header {
         major_version: Header::MAJOR_VERSION,
@@ -170,11 +176,13 @@ fn encode_pdu<B: EncodeBody>(prefix: Prefix, body: &B, out: &mut Writer<'_>) {
         auth_length: 0,
         call_id: prefix.call_id,
     };
+    out.reserve(usize::from(header.fragment_length));
     header.encode(out);
     body.encode_body(out, prefix.order);
 }
 
 /// Reads a header that keeps the rules, and the bounds of its body.
+#[inline(always)]
 fn read_header<'a>(reader: &mut Reader<'a>) -> Result<(Header, Reader<'a>), DecodeError> {
     let start = reader.offset();
     let header = Header::decode(reader)?;

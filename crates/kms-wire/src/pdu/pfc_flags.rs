@@ -25,12 +25,14 @@ impl PfcFlags {
 
     /// Whether all of `flags` are set.
     #[must_use]
+    #[inline]
     pub const fn contains(self, flags: Self) -> bool {
         self.0 & flags.0 == flags.0
     }
 
     /// These flags without `flags`.
     #[must_use]
+    #[inline]
     pub const fn without(self, flags: Self) -> Self {
         Self(self.0 & !flags.0)
     }
@@ -39,6 +41,7 @@ impl PfcFlags {
 impl BitOr for PfcFlags {
     type Output = Self;
 
+    #[inline]
     fn bitor(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }

@@ -1,6 +1,6 @@
 use super::{DecodeBody, EncodeBody, Header, PduType, PfcFlags};
-use crate::Opnum;
-use kms_core::{ByteOrder, DecodeError, Reader, Writer};
+use crate::{Operation, Opnum};
+use kms_core::{ByteOrder, DecodeError, FixedWriter, Reader, Writer};
 use uuid::Uuid;
 
 /// A call, or a fragment of one (C706 section 12.6.4.9).
@@ -38,6 +38,7 @@ impl Request<'_> {
 impl EncodeBody for Request<'_> {
     const TYPE: PduType = PduType::REQUEST;
 
+    #[inline]
     fn flags(&self, chosen: PfcFlags) -> PfcFlags {
         if self.object.is_some() {
             chosen | PfcFlags::OBJECT_UUID
@@ -46,6 +47,7 @@ impl EncodeBody for Request<'_> {
         }
     }
 
+    #[inline]
     fn body_len(&self) -> usize {
         4 // alloc_hint
         + 2 // context_id
@@ -54,10 +56,13 @@ impl EncodeBody for Request<'_> {
         + self.stub.len()
     }
 
+    #[inline]
     fn encode_body(&self, out: &mut Writer<'_>, order: ByteOrder) {
-        out.u32(self.alloc_hint, order);
-        out.u16(self.context_id, order);
-        out.u16(self.opnum.0, order);
+        let mut fields = FixedWriter::<8>::new();
+        fields.u32::<0>(self.alloc_hint, order);
+        fields.u16::<4>(self.context_id, order);
+        fields.u16::<6>(self.opnum.0, order);
+        out.bytes(&fields.into_bytes());
         if let Some(object) = self.object {
             match order {
                 ByteOrder::Little => out.bytes(&object.to_bytes_le()),
@@ -68,14 +73,20 @@ impl EncodeBody for Request<'_> {
     }
 }
 
+/// The fields before the object id and their sizes, in order.
+const FIELDS: &[(&str, usize)] = &[
+    ("allocation hint", 4),
+    ("context id", 2),
+    ("operation number", 2),
+];
+
 impl<'a> DecodeBody<'a> for Request<'a> {
     const NAME: &'static str = "request";
 
+    #[inline(always)]
     fn decode_body(reader: &mut Reader<'a>, header: &Header) -> Result<Self, DecodeError> {
         let order = header.order();
-        let alloc_hint = reader.u32(order, "allocation hint")?;
-        let context_id = reader.u16(order, "context id")?;
-        let opnum = Opnum(reader.u16(order, "operation number")?);
+        let fields = reader.fixed::<8>(FIELDS)?;
         let object = if header.flags.contains(PfcFlags::OBJECT_UUID) {
             let bytes = reader.array("object id")?;
             Some(match order {
@@ -86,11 +97,52 @@ impl<'a> DecodeBody<'a> for Request<'a> {
             None
         };
         Ok(Self {
-            alloc_hint,
-            context_id,
-            opnum,
+            alloc_hint: fields.u32::<0>(order),
+            context_id: fields.u16::<4>(order),
+            opnum: Opnum(fields.u16::<6>(order)),
             object,
             stub: reader.bytes(reader.remaining(), "stub")?,
         })
+    }
+}
+
+/// A call in one fragment, written in one go: as a [`Request`] without an object id whose stub is
+/// `operation`, but the stub is not put together elsewhere before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the fields are those of the wire"
+)]
+pub struct WholeRequest<'a> {
+    /// The context that the call is made in.
+    pub context_id: u16,
+    /// The call.
+    pub operation: Operation<'a>,
+}
+
+impl EncodeBody for WholeRequest<'_> {
+    const TYPE: PduType = PduType::REQUEST;
+
+    #[inline]
+    fn flags(&self, chosen: PfcFlags) -> PfcFlags {
+        chosen.without(PfcFlags::OBJECT_UUID)
+    }
+
+    #[inline]
+    fn body_len(&self) -> usize {
+        Request::STUB_OFFSET - Header::LEN + self.operation.encoded_len()
+    }
+
+    #[inline]
+    fn encode_body(&self, out: &mut Writer<'_>, order: ByteOrder) {
+        let before = Request {
+            alloc_hint: u32::try_from(self.operation.encoded_len()).unwrap_or(u32::MAX),
+            context_id: self.context_id,
+            opnum: self.operation.opnum(),
+            object: None,
+            stub: &[],
+        };
+        before.encode_body(out, order);
+        self.operation.encode(out, order);
     }
 }

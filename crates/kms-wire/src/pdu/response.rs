@@ -1,5 +1,6 @@
 use super::{DecodeBody, EncodeBody, Header, PduType};
-use kms_core::{ByteOrder, DecodeError, Reader, Writer};
+use crate::Outcome;
+use kms_core::{ByteOrder, DecodeError, FixedWriter, Reader, Writer};
 
 /// An answer, or a fragment of one (C706 section 12.6.4.10).
 ///
@@ -34,6 +35,7 @@ impl Response<'_> {
 impl EncodeBody for Response<'_> {
     const TYPE: PduType = PduType::RESPONSE;
 
+    #[inline]
     fn body_len(&self) -> usize {
         4 // alloc_hint
         + 2 // context_id
@@ -42,29 +44,72 @@ impl EncodeBody for Response<'_> {
         + self.stub.len()
     }
 
+    #[inline]
     fn encode_body(&self, out: &mut Writer<'_>, order: ByteOrder) {
-        out.u32(self.alloc_hint, order);
-        out.u16(self.context_id, order);
-        out.u8(self.cancel_count);
-        out.u8(0);
+        let mut fields = FixedWriter::<8>::new();
+        fields.u32::<0>(self.alloc_hint, order);
+        fields.u16::<4>(self.context_id, order);
+        fields.array::<6, 2>([self.cancel_count, 0]);
+        out.bytes(&fields.into_bytes());
         out.bytes(self.stub);
     }
 }
 
+/// The fields before the stub and their sizes, in order.
+const FIELDS: &[(&str, usize)] = &[
+    ("allocation hint", 4),
+    ("context id", 2),
+    ("cancel count", 1),
+    ("reserved", 1),
+];
+
 impl<'a> DecodeBody<'a> for Response<'a> {
     const NAME: &'static str = "response";
 
+    #[inline(always)]
     fn decode_body(reader: &mut Reader<'a>, header: &Header) -> Result<Self, DecodeError> {
         let order = header.order();
-        let alloc_hint = reader.u32(order, "allocation hint")?;
-        let context_id = reader.u16(order, "context id")?;
-        let cancel_count = reader.u8("cancel count")?;
-        reader.skip(1, "reserved")?;
+        let fields = reader.fixed::<8>(FIELDS)?;
         Ok(Self {
-            alloc_hint,
-            context_id,
-            cancel_count,
+            alloc_hint: fields.u32::<0>(order),
+            context_id: fields.u16::<4>(order),
+            cancel_count: fields.u8::<6>(),
             stub: reader.bytes(reader.remaining(), "stub")?,
         })
+    }
+}
+
+/// An answer in one fragment, written in one go: as a [`Response`] whose stub is `outcome`, but the
+/// stub is not put together elsewhere before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the fields are those of the wire"
+)]
+pub struct WholeResponse<'a> {
+    /// The context that the call was made in.
+    pub context_id: u16,
+    /// What the call gives back.
+    pub outcome: Outcome<'a>,
+}
+
+impl EncodeBody for WholeResponse<'_> {
+    const TYPE: PduType = PduType::RESPONSE;
+
+    #[inline]
+    fn body_len(&self) -> usize {
+        Response::STUB_OFFSET - Header::LEN + self.outcome.encoded_len()
+    }
+
+    #[inline]
+    fn encode_body(&self, out: &mut Writer<'_>, order: ByteOrder) {
+        let before = Response {
+            alloc_hint: u32::try_from(self.outcome.encoded_len()).unwrap_or(u32::MAX),
+            context_id: self.context_id,
+            cancel_count: 0,
+            stub: &[],
+        };
+        before.encode_body(out, order);
+        self.outcome.encode(out, order);
     }
 }

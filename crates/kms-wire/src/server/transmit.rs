@@ -4,7 +4,7 @@ use super::connection::{Connection, Origin, State};
 use crate::{
     limits::RETAINED,
     ndr::Outcome,
-    pdu::{CallId, EncodeBody, Fault, FaultStatus, Pdu, PfcFlags, Prefix, Response},
+    pdu::{CallId, EncodeBody, Fault, FaultStatus, Pdu, PfcFlags, Prefix, Response, WholeResponse},
 };
 use core::fmt::{self, Write as _};
 use kms_core::{ByteOrder, Encode, Writer};
@@ -14,6 +14,14 @@ impl Connection {
         let State::Bound { max_fragment, .. } = self.state else {
             return;
         };
+        if Response::STUB_OFFSET + outcome.encoded_len() <= usize::from(max_fragment) {
+            let context_id = origin.context_id;
+            let body = WholeResponse {
+                context_id,
+                outcome,
+            };
+            return self.write(origin.call_id, PfcFlags::WHOLE, body);
+        }
         // The message of the call is done with: its place is taken by the answer.
         self.stub.clear();
         outcome.encode(&mut Writer::new(self.stub.buffer()), ByteOrder::Little);
@@ -63,12 +71,14 @@ impl Connection {
         self.write(origin.call_id, flags, fault);
     }
 
+    #[inline]
     pub(super) fn write<B: EncodeBody>(&mut self, call_id: CallId, flags: PfcFlags, body: B) {
         self.drop_fetched();
         let prefix = self.prefix(call_id, flags);
         Pdu { prefix, body }.encode(&mut Writer::new(&mut self.output));
     }
 
+    #[inline]
     const fn prefix(&self, call_id: CallId, flags: PfcFlags) -> Prefix {
         Prefix {
             minor_version: self.minor_version,
@@ -80,6 +90,7 @@ impl Connection {
 
     /// Gives up what was fetched. What was given out is no longer looked at, since that borrowed
     /// the connection.
+    #[inline]
     pub(super) fn drop_fetched(&mut self) {
         if self.fetched != 0 {
             self.output.clear();
