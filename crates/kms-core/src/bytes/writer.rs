@@ -90,6 +90,15 @@ impl<'a> Writer<'a> {
         self.zeros(self.position().next_multiple_of(alignment) - self.position());
     }
 
+    /// Overwrites a byte written before. A position that was not written is left alone.
+    #[inline]
+    pub fn patch_u8(&mut self, position: usize, value: u8) {
+        let written = self.out.get_mut(self.start..).unwrap_or_default();
+        if let Some(target) = written.get_mut(position) {
+            *target = value;
+        }
+    }
+
     /// Overwrites two bytes written before, as a length that was not known yet.
     /// A position that was not written is left alone.
     #[inline]
@@ -144,7 +153,9 @@ mod tests {
         writer.u8(7);
         writer.patch_u16(0, 0x1234, ByteOrder::Big);
         writer.patch_u16(4, 0xffff, ByteOrder::Big);
+        writer.patch_u8(4, 9);
+        writer.patch_u8(5, 0xff);
         assert_eq!(writer.position(), 5);
-        assert_eq!(out, [0xee, 0xee, 0xee, 0x12, 0x34, 0, 0, 7]);
+        assert_eq!(out, [0xee, 0xee, 0xee, 0x12, 0x34, 0, 0, 9]);
     }
 }

@@ -1,4 +1,7 @@
-use super::{DecodeBody, EncodeBody, Header, PduType, PresentationContext, context};
+use super::{
+    DecodeBody, EncodeBody, Header, PduType, PresentationContext,
+    context::{self, ContextList},
+};
 use alloc::vec::Vec;
 use kms_core::{ByteOrder, DecodeError, Reader, Writer};
 
@@ -50,12 +53,41 @@ impl<'a> DecodeBody<'a> for Bind {
     const NAME: &'static str = "bind";
 
     fn decode_body(reader: &mut Reader<'a>, header: &Header) -> Result<Self, DecodeError> {
-        let order = header.order();
+        let bind = BindView::decode(reader, header.order())?;
         Ok(Self {
-            max_transmit_fragment: reader.u16(order, "longest fragment sent")?,
-            max_receive_fragment: reader.u16(order, "longest fragment received")?,
-            association_group: reader.u32(order, "association group")?,
-            contexts: context::decode_list(reader, order)?,
+            max_transmit_fragment: bind.max_transmit_fragment,
+            max_receive_fragment: bind.max_receive_fragment,
+            association_group: bind.association_group,
+            contexts: bind.contexts.map(PresentationContext::from).collect(),
+        })
+    }
+}
+
+/// A [`Bind`] whose contexts stay where they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BindView<'a> {
+    pub(crate) max_transmit_fragment: u16,
+    pub(crate) max_receive_fragment: u16,
+    pub(crate) association_group: u32,
+    pub(crate) contexts: ContextList<'a>,
+}
+
+/// The fields before the contexts and their sizes, in order.
+const FIELDS: &[(&str, usize)] = &[
+    ("longest fragment sent", 2),
+    ("longest fragment received", 2),
+    ("association group", 4),
+];
+
+impl<'a> BindView<'a> {
+    #[inline(always)]
+    pub(crate) fn decode(reader: &mut Reader<'a>, order: ByteOrder) -> Result<Self, DecodeError> {
+        let fields = reader.fixed::<8>(FIELDS)?;
+        Ok(Self {
+            max_transmit_fragment: fields.u16::<0>(order),
+            max_receive_fragment: fields.u16::<2>(order),
+            association_group: fields.u32::<4>(order),
+            contexts: ContextList::decode(reader, order)?,
         })
     }
 }

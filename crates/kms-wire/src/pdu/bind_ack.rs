@@ -1,6 +1,6 @@
 use super::{ContextResult, DecodeBody, EncodeBody, Header, PduType, context_result};
 use alloc::vec::Vec;
-use kms_core::{ByteOrder, DecodeError, Reader, Writer};
+use kms_core::{ByteOrder, DecodeError, FixedWriter, Reader, Writer};
 
 /// Accepts a bind (C706 section 12.6.4.4), though perhaps none of its contexts.
 ///
@@ -34,34 +34,96 @@ pub struct BindAck<'a> {
     pub results: Vec<ContextResult>,
 }
 
+/// A [`BindAck`] but for its results.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AckHead<'a> {
+    pub(crate) max_transmit_fragment: u16,
+    pub(crate) max_receive_fragment: u16,
+    pub(crate) association_group: u32,
+    pub(crate) secondary_address: &'a [u8],
+    /// How many results follow.
+    pub(crate) results: usize,
+}
+
+/// The fields before the secondary address and their sizes, in order.
+const FIELDS: &[(&str, usize)] = &[
+    ("longest fragment sent", 2),
+    ("longest fragment received", 2),
+    ("association group", 4),
+    ("secondary address length", 2),
+];
+
+/// Where the secondary address begins in the body; the body begins at a multiple of 4.
+const ADDRESS_OFFSET: usize = 10;
+
+impl<'a> AckHead<'a> {
+    /// The length of the whole body, the results included.
+    #[inline]
+    pub(crate) const fn body_len(&self) -> usize {
+        (ADDRESS_OFFSET + self.secondary_address.len()).next_multiple_of(4)
+            + 4 // number of results, reserved
+            + ContextResult::LEN * self.results
+    }
+
+    /// Appends all that stands before the results.
+    #[inline]
+    pub(crate) fn encode(&self, out: &mut Writer<'_>, order: ByteOrder) {
+        let address = self.secondary_address;
+        let mut fields = FixedWriter::<ADDRESS_OFFSET>::new();
+        fields.u16::<0>(self.max_transmit_fragment, order);
+        fields.u16::<2>(self.max_receive_fragment, order);
+        fields.u32::<4>(self.association_group, order);
+        fields.u16::<8>(u16::try_from(address.len()).unwrap_or(u16::MAX), order);
+        out.bytes(&fields.into_bytes());
+        out.bytes(address);
+        let end = ADDRESS_OFFSET + address.len();
+        out.zeros(end.next_multiple_of(4) - end);
+        let results = u8::try_from(self.results).unwrap_or(u8::MAX);
+        out.bytes(&[results, 0, 0, 0]);
+    }
+
+    /// Reads all that stands before the results' count.
+    #[inline]
+    fn decode(reader: &mut Reader<'a>, order: ByteOrder) -> Result<Self, DecodeError> {
+        let fields = reader.fixed::<ADDRESS_OFFSET>(FIELDS)?;
+        let length = usize::from(fields.u16::<8>(order));
+        let secondary_address = reader.bytes(length, "secondary address")?;
+        let end = ADDRESS_OFFSET + length;
+        reader.skip(end.next_multiple_of(4) - end, "padding")?;
+        Ok(Self {
+            max_transmit_fragment: fields.u16::<0>(order),
+            max_receive_fragment: fields.u16::<2>(order),
+            association_group: fields.u32::<4>(order),
+            secondary_address,
+            results: 0,
+        })
+    }
+}
+
 impl BindAck<'_> {
-    /// Where the secondary address begins in the body; the body begins at a multiple of 4.
-    const ADDRESS_OFFSET: usize = 2 // max_transmit_fragment
-        + 2 // max_receive_fragment
-        + 4 // association_group
-        + 2; // length of the secondary address
+    fn head(&self) -> AckHead<'_> {
+        AckHead {
+            max_transmit_fragment: self.max_transmit_fragment,
+            max_receive_fragment: self.max_receive_fragment,
+            association_group: self.association_group,
+            secondary_address: self.secondary_address,
+            results: self.results.len(),
+        }
+    }
 }
 
 impl EncodeBody for BindAck<'_> {
     const TYPE: PduType = PduType::BIND_ACK;
 
     fn body_len(&self) -> usize {
-        (Self::ADDRESS_OFFSET + self.secondary_address.len()).next_multiple_of(4)
-            + context_result::list_len(&self.results)
+        self.head().body_len()
     }
 
     fn encode_body(&self, out: &mut Writer<'_>, order: ByteOrder) {
-        out.u16(self.max_transmit_fragment, order);
-        out.u16(self.max_receive_fragment, order);
-        out.u32(self.association_group, order);
-        out.u16(
-            u16::try_from(self.secondary_address.len()).unwrap_or(u16::MAX),
-            order,
-        );
-        out.bytes(self.secondary_address);
-        let end = Self::ADDRESS_OFFSET + self.secondary_address.len();
-        out.zeros(end.next_multiple_of(4) - end);
-        context_result::encode_list(&self.results, out, order);
+        self.head().encode(out, order);
+        for result in &self.results {
+            out.bytes(&result.to_wire(order));
+        }
     }
 }
 
@@ -70,20 +132,13 @@ impl<'a> DecodeBody<'a> for BindAck<'a> {
 
     fn decode_body(reader: &mut Reader<'a>, header: &Header) -> Result<Self, DecodeError> {
         let order = header.order();
-        let start = reader.position();
-        let max_transmit_fragment = reader.u16(order, "longest fragment sent")?;
-        let max_receive_fragment = reader.u16(order, "longest fragment received")?;
-        let association_group = reader.u32(order, "association group")?;
-        let length = reader.u16(order, "secondary address length")?;
-        let secondary_address = reader.bytes(usize::from(length), "secondary address")?;
-        let read = reader.position() - start;
-        reader.skip(read.next_multiple_of(4) - read, "padding")?;
+        let head = AckHead::decode(reader, order)?;
         Ok(Self {
-            max_transmit_fragment,
-            max_receive_fragment,
-            association_group,
-            secondary_address,
-            results: context_result::decode_list(reader, order)?,
+            max_transmit_fragment: head.max_transmit_fragment,
+            max_receive_fragment: head.max_receive_fragment,
+            association_group: head.association_group,
+            secondary_address: head.secondary_address,
+            results: context_result::decode_list(reader, order)?.collect(),
         })
     }
 }

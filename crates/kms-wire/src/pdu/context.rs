@@ -1,21 +1,9 @@
-//! The presentation contexts of a bind or alter_context: two nested lists, read with nom.
+//! The presentation contexts of a bind or alter_context: two nested lists.
 
-use super::SyntaxId;
+use super::{SyntaxId, syntax::KnownSyntax};
 use crate::limits::{MAX_CONTEXTS, MAX_TRANSFER_SYNTAXES};
-use alloc::vec::Vec;
 use core::fmt;
-use kms_core::{ByteOrder, DecodeError, Reader, Writer};
-use nom::{
-    IResult, Parser,
-    bytes::complete::take,
-    combinator::map,
-    error::{ErrorKind, ParseError},
-    multi::count,
-    number::{
-        Endianness,
-        complete::{u8, u16, u32},
-    },
-};
+use kms_core::{ByteOrder, DecodeError, FixedReader, Reader, Writer};
 
 /// An interface that a client wants to use, and the transfer syntaxes it could use it with
 /// (C706 section 12.6.3.1, `p_cont_elem_t`).
@@ -134,137 +122,160 @@ pub(super) fn encode_list(
         out.u16(context.id, order);
         out.u8(context.transfer_syntaxes.len);
         out.u8(0);
-        context.abstract_syntax.encode(out, order);
+        out.bytes(&context.abstract_syntax.to_wire(order));
         for syntax in context.transfer_syntaxes.as_slice() {
-            syntax.encode(out, order);
+            out.bytes(&syntax.to_wire(order));
         }
     }
 }
 
-/// Reads a list of contexts with its count and leaves the reader behind it.
-pub(super) fn decode_list(
-    reader: &mut Reader<'_>,
+/// A list of contexts as it stands on the wire, read one context at a time: a host decides about
+/// them without putting the list elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContextList<'a> {
+    // INVARIANT: `left` contexts can be read from here.
+    bytes: &'a [u8],
+    left: u8,
     order: ByteOrder,
-) -> Result<Vec<PresentationContext>, DecodeError> {
-    let at = reader.offset();
-    let number = reader.u8("number of contexts")?;
-    if usize::from(number) > MAX_CONTEXTS {
-        return Err(limit_error(
-            reader,
-            "number of contexts",
-            at,
-            number,
-            MAX_CONTEXTS,
-        ));
-    }
-    reader.skip(3, "reserved")?;
-    let bytes = reader.rest();
-    match count(presentation_context(order), usize::from(number)).parse_complete(bytes) {
-        Ok((rest, contexts)) => {
-            reader.skip(bytes.len() - rest.len(), "contexts")?;
-            Ok(contexts)
-        }
-        Err(nom::Err::Error(problem) | nom::Err::Failure(problem)) => {
-            Err(problem.locate(reader, bytes))
-        }
-        // Complete parsers do not ask for more; if one did, more than is there would be wanted.
-        Err(nom::Err::Incomplete(_)) => Err(Problem::Truncated(&[]).locate(reader, bytes)),
-    }
 }
 
-/// What nom ran into, and the input from where on it did.
-#[derive(Clone, Copy)]
-enum Problem<'a> {
-    Truncated(&'a [u8]),
-    TooManyTransferSyntaxes(&'a [u8], u8),
-}
-
-impl<'a> ParseError<&'a [u8]> for Problem<'a> {
-    fn from_error_kind(input: &'a [u8], _kind: ErrorKind) -> Self {
-        Self::Truncated(input)
-    }
-
-    fn append(_input: &'a [u8], _kind: ErrorKind, other: Self) -> Self {
-        other
-    }
-}
-
-impl Problem<'_> {
-    /// The same as an error with its absolute offset, given where nom began.
-    fn locate(self, reader: &Reader<'_>, bytes: &[u8]) -> DecodeError {
-        let mut reader = reader.clone();
-        let (Self::Truncated(input) | Self::TooManyTransferSyntaxes(input, _)) = self;
-        if let Err(error) = reader.skip(bytes.len() - input.len(), "contexts") {
-            return error;
-        }
-        match self {
-            Self::Truncated(input) => match reader.skip(input.len() + 1, "contexts") {
-                Err(error) => error,
-                Ok(()) => reader.rule_error("contexts", reader.offset(), "end too early"),
-            },
-            Self::TooManyTransferSyntaxes(_, number) => limit_error(
-                &reader,
-                "number of transfer syntaxes",
-                reader.offset(),
-                number,
-                MAX_TRANSFER_SYNTAXES,
-            ),
-        }
-    }
-}
-
-type Parsed<'a, T> = IResult<&'a [u8], T, Problem<'a>>;
-
-fn presentation_context<'a>(
+/// One context of a [`ContextList`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContextView<'a> {
+    fixed: FixedReader<'a, FIXED_LEN>,
+    transfer_syntaxes: &'a [[u8; SyntaxId::LEN]],
     order: ByteOrder,
-) -> impl Parser<&'a [u8], Output = PresentationContext, Error = Problem<'a>> {
-    move |input: &'a [u8]| -> Parsed<'a, PresentationContext> {
-        let (input, id) = u16(endianness(order)).parse(input)?;
-        let (after, number) = u8(input)?;
-        if usize::from(number) > MAX_TRANSFER_SYNTAXES {
-            return Err(nom::Err::Failure(Problem::TooManyTransferSyntaxes(
-                input, number,
-            )));
+}
+
+/// The size of a context before its transfer syntaxes, in bytes.
+const FIXED_LEN: usize = 24;
+
+/// The fields before the transfer syntaxes and their sizes, in order.
+const FIELDS: &[(&str, usize)] = &[
+    ("context id", 2),
+    ("number of transfer syntaxes", 1),
+    ("reserved", 1),
+    ("abstract syntax", 20),
+];
+
+impl<'a> ContextList<'a> {
+    /// Reads the list's count, checks that all its contexts are there, and leaves the reader behind
+    /// them.
+    #[inline(always)]
+    pub(crate) fn decode(reader: &mut Reader<'a>, order: ByteOrder) -> Result<Self, DecodeError> {
+        let at = reader.offset();
+        let left = reader.u8("number of contexts")?;
+        if usize::from(left) > MAX_CONTEXTS {
+            let field = "number of contexts";
+            return Err(limit_error(reader, field, at, left, MAX_CONTEXTS));
         }
-        let (input, _reserved) = u8(after)?;
-        let (mut input, abstract_syntax) = syntax_id(order).parse(input)?;
+        reader.skip(3, "reserved")?;
+        let bytes = reader.rest();
+        for _ in 0..left {
+            let at = reader.offset() + 2;
+            let number = reader.fixed::<FIXED_LEN>(FIELDS)?.u8::<2>();
+            if usize::from(number) > MAX_TRANSFER_SYNTAXES {
+                let field = "number of transfer syntaxes";
+                return Err(limit_error(
+                    reader,
+                    field,
+                    at,
+                    number,
+                    MAX_TRANSFER_SYNTAXES,
+                ));
+            }
+            reader.skip(SyntaxId::LEN * usize::from(number), "transfer syntaxes")?;
+        }
+        Ok(Self { bytes, left, order })
+    }
+
+    /// How many contexts are left.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.left)
+    }
+}
+
+impl<'a> Iterator for ContextList<'a> {
+    type Item = ContextView<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<ContextView<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let (fixed, rest) = self.bytes.split_first_chunk()?;
+        let fixed = FixedReader::new(fixed);
+        let (syntaxes, rest) =
+            rest.split_at_checked(SyntaxId::LEN * usize::from(fixed.u8::<2>()))?;
+        self.bytes = rest;
+        Some(ContextView {
+            fixed,
+            transfer_syntaxes: syntaxes.as_chunks().0,
+            order: self.order,
+        })
+    }
+}
+
+impl ContextView<'_> {
+    /// The number by which requests will name it.
+    #[inline]
+    pub(crate) fn id(&self) -> u16 {
+        self.fixed.u16::<0>(self.order)
+    }
+
+    /// Whether it is for the interface of this protocol, in any minor version.
+    #[inline]
+    pub(crate) fn is_for_interface(&self) -> bool {
+        static INTERFACE: KnownSyntax = KnownSyntax::INTERFACE;
+        let ours = FixedReader::new(INTERFACE.in_order(self.order));
+        let same_major = match self.order {
+            ByteOrder::Little => self.fixed.array::<20, 2>() == ours.array::<16, 2>(),
+            ByteOrder::Big => self.fixed.array::<22, 2>() == ours.array::<18, 2>(),
+        };
+        same_major && self.fixed.array::<4, 16>() == ours.array::<0, 16>()
+    }
+
+    /// Whether there are transfer syntaxes at all.
+    #[inline]
+    pub(crate) fn has_transfer_syntaxes(&self) -> bool {
+        !self.transfer_syntaxes.is_empty()
+    }
+
+    /// Whether it is a question about features, which only the first transfer syntax can make it.
+    #[inline]
+    pub(crate) fn is_feature_negotiation(&self) -> bool {
+        static QUESTION: KnownSyntax = KnownSyntax::FEATURE_NEGOTIATION;
+        let question = FixedReader::new(QUESTION.in_order(self.order));
+        self.transfer_syntaxes.first().is_some_and(|first| {
+            let first = FixedReader::new(first);
+            first.array::<0, 8>() == question.array::<0, 8>()
+                && first.array::<16, 4>() == question.array::<16, 4>()
+        })
+    }
+
+    /// Whether NDR 2.0 is among the transfer syntaxes.
+    #[inline]
+    pub(crate) fn has_ndr(&self) -> bool {
+        static NDR: KnownSyntax = KnownSyntax::NDR;
+        self.transfer_syntaxes.contains(NDR.in_order(self.order))
+    }
+}
+
+impl From<ContextView<'_>> for PresentationContext {
+    fn from(context: ContextView<'_>) -> Self {
         let mut transfer_syntaxes = TransferSyntaxes::EMPTY;
-        for _ in 0..number {
-            let (rest, syntax) = syntax_id(order).parse(input)?;
-            transfer_syntaxes.push(syntax);
-            input = rest;
+        for syntax in context.transfer_syntaxes {
+            transfer_syntaxes.push(SyntaxId::from_wire(syntax, context.order));
         }
-        Ok((
-            input,
-            PresentationContext {
-                id,
-                abstract_syntax,
-                transfer_syntaxes,
-            },
-        ))
+        let abstract_syntax = context.fixed.array::<4, { SyntaxId::LEN }>();
+        Self {
+            id: context.id(),
+            abstract_syntax: SyntaxId::from_wire(&abstract_syntax, context.order),
+            transfer_syntaxes,
+        }
     }
 }
 
-fn syntax_id<'a>(
-    order: ByteOrder,
-) -> impl Parser<&'a [u8], Output = SyntaxId, Error = Problem<'a>> {
-    map(
-        (take(16_usize), u32(endianness(order))),
-        move |(bytes, version): (&[u8], u32)| {
-            // INVARIANT: take gives exactly 16 bytes.
-            let uuid = bytes.first_chunk().copied().unwrap_or_default();
-            SyntaxId::from_wire(uuid, version, order)
-        },
-    )
-}
-
-const fn endianness(order: ByteOrder) -> Endianness {
-    match order {
-        ByteOrder::Little => Endianness::Little,
-        ByteOrder::Big => Endianness::Big,
-    }
-}
-
+#[cold]
 fn limit_error(
     reader: &Reader<'_>,
     field: &'static str,
@@ -279,7 +290,7 @@ fn limit_error(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
+    use alloc::{vec, vec::Vec};
     use kms_core::DecodeErrorKind;
 
     fn context(id: u16, syntaxes: usize) -> PresentationContext {
@@ -288,6 +299,17 @@ mod tests {
             abstract_syntax: SyntaxId::INTERFACE,
             transfer_syntaxes: TransferSyntaxes::new(&vec![SyntaxId::NDR; syntaxes]).unwrap(),
         }
+    }
+
+    fn decode_list(
+        reader: &mut Reader<'_>,
+        order: ByteOrder,
+    ) -> Result<Vec<PresentationContext>, DecodeError> {
+        let list = ContextList::decode(reader, order)?;
+        let number = list.len();
+        let contexts: Vec<_> = list.map(PresentationContext::from).collect();
+        assert_eq!(contexts.len(), number);
+        Ok(contexts)
     }
 
     fn encode(contexts: &[PresentationContext], order: ByteOrder) -> Vec<u8> {

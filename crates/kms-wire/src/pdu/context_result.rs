@@ -1,7 +1,6 @@
 use super::SyntaxId;
 use crate::limits::MAX_CONTEXTS;
-use alloc::vec::Vec;
-use kms_core::{ByteOrder, DecodeError, Reader, Writer};
+use kms_core::{ByteOrder, DecodeError, FixedReader, Reader};
 
 /// What became of a proposed context (C706 section 12.6.3.1, `p_cont_def_result_t`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,28 +81,38 @@ impl ContextResult {
     }
 }
 
-/// The size of a list of results with its count, in bytes.
-pub(super) const fn list_len(results: &[ContextResult]) -> usize {
-    4 // count, reserved
-    + ContextResult::LEN * results.len()
-}
+impl ContextResult {
+    #[inline]
+    pub(crate) fn from_wire(bytes: &[u8; Self::LEN], order: ByteOrder) -> Self {
+        let fields = FixedReader::new(bytes);
+        Self {
+            result: ContextResultCode(fields.u16::<0>(order)),
+            reason: ProviderReason(fields.u16::<2>(order)),
+            transfer_syntax: SyntaxId::from_wire(&fields.array::<4, { SyntaxId::LEN }>(), order),
+        }
+    }
 
-/// Appends a list of results with its count.
-pub(super) fn encode_list(results: &[ContextResult], out: &mut Writer<'_>, order: ByteOrder) {
-    out.u8(u8::try_from(results.len()).unwrap_or(u8::MAX));
-    out.zeros(3);
-    for result in results {
-        out.u16(result.result.0, order);
-        out.u16(result.reason.0, order);
-        result.transfer_syntax.encode(out, order);
+    #[inline]
+    pub(crate) const fn to_wire(self, order: ByteOrder) -> [u8; Self::LEN] {
+        let (result, reason) = match order {
+            ByteOrder::Little => (self.result.0.to_le_bytes(), self.reason.0.to_le_bytes()),
+            ByteOrder::Big => (self.result.0.to_be_bytes(), self.reason.0.to_be_bytes()),
+        };
+        let ([r, s], [t, u]) = (result, reason);
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, v, w, x, y] =
+            self.transfer_syntax.to_wire(order);
+        [
+            r, s, t, u, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, v, w, x, y,
+        ]
     }
 }
 
 /// Reads a list of results with its count and leaves the reader behind it.
-pub(super) fn decode_list(
-    reader: &mut Reader<'_>,
+#[inline]
+pub(super) fn decode_list<'a>(
+    reader: &mut Reader<'a>,
     order: ByteOrder,
-) -> Result<Vec<ContextResult>, DecodeError> {
+) -> Result<impl ExactSizeIterator<Item = ContextResult> + use<'a>, DecodeError> {
     let at = reader.offset();
     let number = reader.u8("number of results")?;
     if usize::from(number) > MAX_CONTEXTS {
@@ -111,17 +120,9 @@ pub(super) fn decode_list(
         return Err(reader.limit_error("number of results", at, number.into(), limit));
     }
     reader.skip(3, "reserved")?;
-    (0..number)
-        .map(|_| {
-            let result = ContextResultCode(reader.u16(order, "result")?);
-            let reason = ProviderReason(reader.u16(order, "reason")?);
-            let uuid = reader.array("transfer syntax")?;
-            let version = reader.u32(order, "transfer syntax version")?;
-            Ok(ContextResult {
-                result,
-                reason,
-                transfer_syntax: SyntaxId::from_wire(uuid, version, order),
-            })
-        })
-        .collect()
+    let bytes = reader.bytes(ContextResult::LEN * usize::from(number), "results")?;
+    let (results, _) = bytes.as_chunks();
+    Ok(results
+        .iter()
+        .map(move |result| ContextResult::from_wire(result, order)))
 }

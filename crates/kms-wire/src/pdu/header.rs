@@ -126,6 +126,7 @@ impl Header {
     pub const MAX_MINOR_VERSION: u8 = 1;
 
     pub(super) const TYPE_OFFSET: usize = 2;
+    pub(crate) const FLAGS_OFFSET: usize = 3;
     pub(super) const AUTH_LENGTH_OFFSET: usize = 10;
     const REPRESENTATION_OFFSET: usize = 4;
     const FRAGMENT_LENGTH_OFFSET: usize = 8;

@@ -29,9 +29,12 @@ pub use alter_context::AlterContext;
 pub use alter_context_response::AlterContextResponse;
 pub use any::{AnyPdu, Body};
 pub use bind::Bind;
+pub(crate) use bind::BindView;
+pub(crate) use bind_ack::AckHead;
 pub use bind_ack::BindAck;
 pub use bind_nak::{BindNak, RejectReason};
 pub use co_cancel::CoCancel;
+pub(crate) use context::{ContextList, ContextView};
 pub use context::{PresentationContext, TooManyTransferSyntaxes, TransferSyntaxes};
 pub use context_result::{ContextResult, ContextResultCode, ProviderReason};
 pub use fault::{Fault, FaultStatus};
@@ -166,19 +169,31 @@ impl<'a, B: DecodeBody<'a>> Decode<'a> for Pdu<B> {
 /// Appends a whole PDU.
 #[inline]
 fn encode_pdu<B: EncodeBody>(prefix: Prefix, body: &B, out: &mut Writer<'_>) {
+    let flags = body.flags(prefix.flags);
+    encode_header(Prefix { flags, ..prefix }, B::TYPE, body.body_len(), out);
+    body.encode_body(out, prefix.order);
+}
+
+/// Appends the header of a PDU, and makes room for its body.
+#[inline]
+pub(crate) fn encode_header(
+    prefix: Prefix,
+    pdu_type: PduType,
+    body_len: usize,
+    out: &mut Writer<'_>,
+) {
     let header = Header {
         major_version: Header::MAJOR_VERSION,
         minor_version: prefix.minor_version,
-        pdu_type: B::TYPE,
-        flags: body.flags(prefix.flags),
+        pdu_type,
+        flags: prefix.flags,
         representation: DataRepresentation::of(prefix.order),
-        fragment_length: u16::try_from(Header::LEN + body.body_len()).unwrap_or(u16::MAX),
+        fragment_length: u16::try_from(Header::LEN + body_len).unwrap_or(u16::MAX),
         auth_length: 0,
         call_id: prefix.call_id,
     };
-    out.reserve(usize::from(header.fragment_length));
+    out.reserve(Header::LEN + body_len);
     header.encode(out);
-    body.encode_body(out, prefix.order);
 }
 
 /// Reads a header that keeps the rules, and the bounds of its body.

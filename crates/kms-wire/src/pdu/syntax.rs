@@ -1,5 +1,5 @@
 use core::fmt;
-use kms_core::{ByteOrder, Writer};
+use kms_core::{ByteOrder, FixedReader};
 use uuid::{Uuid, uuid};
 
 /// An interface or a transfer syntax with its version (C706 section 12.6.3.1, `p_syntax_id_t`):
@@ -29,9 +29,9 @@ impl SyntaxId {
     /// None: what stands in the result for a context that was not accepted.
     pub const NIL: Self = Self::new(Uuid::nil(), 0);
 
-    /// The first half of every UUID that stands for bind-time feature negotiation
-    /// ([MS-RPCE] section 2.2.2.14). The other half is the bitmask of features.
-    const FEATURE_NEGOTIATION: [u8; 8] = [0x6c, 0xb7, 0x1c, 0x2c, 0x98, 0x12, 0x45, 0x40];
+    /// What bind-time feature negotiation looks like ([MS-RPCE] section 2.2.2.14): the first half of
+    /// the UUID is always this one, the other half is the bitmask of features.
+    const FEATURE_NEGOTIATION: Self = Self::new(uuid!("6cb71c2c-9812-4540-0000-000000000000"), 1);
 
     /// The syntax with this id and version.
     #[must_use]
@@ -41,6 +41,7 @@ impl SyntaxId {
 
     /// The major version of an interface.
     #[must_use]
+    #[inline]
     pub const fn major_version(&self) -> u16 {
         let [low, high, ..] = self.version.to_le_bytes();
         u16::from_le_bytes([low, high])
@@ -48,24 +49,64 @@ impl SyntaxId {
 
     /// Whether it is no transfer syntax but a question about features.
     #[must_use]
+    #[inline]
     pub fn is_feature_negotiation(&self) -> bool {
-        self.version == 1 && self.uuid.as_bytes().starts_with(&Self::FEATURE_NEGOTIATION)
+        let Self { uuid, version } = Self::FEATURE_NEGOTIATION;
+        self.version == version
+            && self.uuid.as_bytes().first_chunk::<8>() == uuid.as_bytes().first_chunk()
     }
 
-    pub(super) fn from_wire(uuid: [u8; 16], version: u32, order: ByteOrder) -> Self {
+    #[inline]
+    pub(super) fn from_wire(bytes: &[u8; Self::LEN], order: ByteOrder) -> Self {
+        let fields = FixedReader::new(bytes);
         let uuid = match order {
-            ByteOrder::Little => Uuid::from_bytes_le(uuid),
-            ByteOrder::Big => Uuid::from_bytes(uuid),
+            ByteOrder::Little => Uuid::from_bytes_le(fields.array::<0, 16>()),
+            ByteOrder::Big => fields.uuid::<0>(),
         };
-        Self { uuid, version }
+        Self {
+            uuid,
+            version: fields.u32::<16>(order),
+        }
     }
 
-    pub(super) fn encode(&self, out: &mut Writer<'_>, order: ByteOrder) {
-        match order {
-            ByteOrder::Little => out.bytes(&self.uuid.to_bytes_le()),
-            ByteOrder::Big => out.bytes(self.uuid.as_bytes()),
+    #[inline]
+    pub(crate) const fn to_wire(self, order: ByteOrder) -> [u8; Self::LEN] {
+        let (uuid, version) = match order {
+            ByteOrder::Little => (self.uuid.to_bytes_le(), self.version.to_le_bytes()),
+            ByteOrder::Big => (self.uuid.into_bytes(), self.version.to_be_bytes()),
+        };
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = uuid;
+        let [v, w, x, y] = version;
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, v, w, x, y]
+    }
+}
+
+/// The bytes of a syntax in both orders, made when the code is compiled. To look for a syntax, bytes
+/// are compared as they stand: a UUID whose fields are swapped first is put together in memory, and
+/// the processor waits for that.
+pub(super) struct KnownSyntax {
+    little: [u8; SyntaxId::LEN],
+    big: [u8; SyntaxId::LEN],
+}
+
+impl KnownSyntax {
+    pub(super) const INTERFACE: Self = Self::new(SyntaxId::INTERFACE);
+    pub(super) const NDR: Self = Self::new(SyntaxId::NDR);
+    pub(super) const FEATURE_NEGOTIATION: Self = Self::new(SyntaxId::FEATURE_NEGOTIATION);
+
+    const fn new(syntax: SyntaxId) -> Self {
+        Self {
+            little: syntax.to_wire(ByteOrder::Little),
+            big: syntax.to_wire(ByteOrder::Big),
         }
-        out.u32(self.version, order);
+    }
+
+    #[inline]
+    pub(super) const fn in_order(&self, order: ByteOrder) -> &[u8; SyntaxId::LEN] {
+        match order {
+            ByteOrder::Little => &self.little,
+            ByteOrder::Big => &self.big,
+        }
     }
 }
 
@@ -90,7 +131,7 @@ impl fmt::Debug for SyntaxId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::{string::ToString, vec::Vec};
+    use alloc::string::ToString;
 
     #[test]
     fn the_first_three_fields_of_a_uuid_follow_the_integer_order() {
@@ -108,9 +149,9 @@ mod tests {
             ),
         ];
         for (order, head, version) in heads {
-            let mut out = Vec::new();
-            SyntaxId::NDR.encode(&mut Writer::new(&mut out), order);
-            assert_eq!(out, [&head[..], &tail, &version].concat());
+            let bytes = SyntaxId::NDR.to_wire(order);
+            assert_eq!(bytes[..], [&head[..], &tail, &version].concat());
+            assert_eq!(SyntaxId::from_wire(&bytes, order), SyntaxId::NDR);
         }
     }
 

@@ -160,6 +160,7 @@ pub(super) struct Waiting {
 impl Connection {
     /// A connection that was just accepted.
     #[must_use]
+    #[inline]
     pub fn new(config: Config) -> Self {
         Self {
             config,
@@ -291,11 +292,7 @@ impl Connection {
     /// [`MAX_CONNECTION_MEMORY`](crate::MAX_CONNECTION_MEMORY).
     #[must_use]
     pub fn memory(&self) -> usize {
-        let contexts = match &self.state {
-            State::Bound { contexts, .. } => contexts.memory(),
-            State::Unbound | State::Closed => 0,
-        };
-        self.input.capacity() + self.stub.memory() + self.output.capacity() + contexts
+        self.input.capacity() + self.stub.memory() + self.output.capacity()
     }
 
     /// Whether another PDU may be looked at now.

@@ -1,78 +1,104 @@
 use super::Violation;
 use crate::{
     limits::MAX_ACCEPTED_CONTEXTS,
-    pdu::{ContextResult, PresentationContext, ProviderReason, SyntaxId},
+    pdu::{ContextList, ContextResult, ContextView, ProviderReason},
 };
-use alloc::vec::Vec;
+use kms_core::ByteOrder;
 
-/// The contexts that were accepted on a connection.
-#[derive(Debug, Default)]
+/// The contexts that were accepted on a connection, held in place.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Contexts {
-    accepted: Vec<u16>,
+    ids: [u16; MAX_ACCEPTED_CONTEXTS],
+    len: usize,
 }
 
 impl Contexts {
+    pub(super) const NONE: Self = Self {
+        ids: [0; MAX_ACCEPTED_CONTEXTS],
+        len: 0,
+    };
+
+    #[inline]
     pub(super) fn holds(&self, id: u16) -> bool {
-        self.accepted.contains(&id)
+        self.accepted().contains(&id)
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.accepted.is_empty()
+        self.len == 0
     }
 
-    pub(super) const fn memory(&self) -> usize {
-        self.accepted.capacity() * size_of::<u16>()
+    fn accepted(&self) -> &[u16] {
+        self.ids.get(..self.len).unwrap_or_default()
     }
 
-    /// Decides about proposed contexts; none is accepted unless all can be decided.
-    pub(super) fn negotiate(
-        &mut self,
-        proposed: &[PresentationContext],
-    ) -> Result<Vec<ContextResult>, Violation> {
-        if proposed.is_empty() {
+    /// Whether a proposal keeps the rules for all its contexts together. Only then may it be
+    /// decided about each.
+    #[inline]
+    pub(super) fn check(proposed: ContextList<'_>) -> Result<(), Violation> {
+        if proposed.len() == 0 {
             return Err(Violation::NoContext);
         }
         let mut features = false;
         for context in proposed {
-            match context.transfer_syntaxes.as_slice() {
-                [] => return Err(Violation::NoTransferSyntax(context.id)),
-                [first, ..] if first.is_feature_negotiation() => {
-                    if features {
-                        return Err(Violation::FeaturesTwice);
-                    }
-                    features = true;
-                }
-                _ => {}
+            if !context.has_transfer_syntaxes() {
+                return Err(Violation::NoTransferSyntax(context.id()));
             }
+            let asks = context.is_feature_negotiation();
+            if asks && features {
+                return Err(Violation::FeaturesTwice);
+            }
+            features |= asks;
         }
-        Ok(proposed
-            .iter()
-            .map(|context| self.decide(context))
-            .collect())
+        Ok(())
     }
 
-    fn decide(&mut self, context: &PresentationContext) -> ContextResult {
-        let ours = SyntaxId::INTERFACE;
-        let syntaxes = context.transfer_syntaxes.as_slice();
-        // Only the first syntax of a context can make it a question about features.
-        if syntaxes
-            .first()
-            .is_some_and(SyntaxId::is_feature_negotiation)
-        {
-            ContextResult::NO_FEATURES
-        } else if context.abstract_syntax.uuid != ours.uuid
-            || context.abstract_syntax.major_version() != ours.major_version()
-        {
-            ContextResult::rejected(ProviderReason::ABSTRACT_SYNTAX_NOT_SUPPORTED)
-        } else if !syntaxes.contains(&SyntaxId::NDR) {
-            ContextResult::rejected(ProviderReason::TRANSFER_SYNTAXES_NOT_SUPPORTED)
-        } else if self.holds(context.id) {
-            ContextResult::ACCEPTED
-        } else if self.accepted.len() < MAX_ACCEPTED_CONTEXTS {
-            self.accepted.push(context.id);
-            ContextResult::ACCEPTED
+    /// Decides about one context of a proposal that keeps the rules.
+    #[inline]
+    pub(super) fn decide(&mut self, context: &ContextView<'_>) -> Decision {
+        if context.is_feature_negotiation() {
+            Decision::NoFeatures
+        } else if !context.is_for_interface() {
+            Decision::Rejected(ProviderReason::ABSTRACT_SYNTAX_NOT_SUPPORTED)
+        } else if !context.has_ndr() {
+            Decision::Rejected(ProviderReason::TRANSFER_SYNTAXES_NOT_SUPPORTED)
+        } else if self.holds(context.id()) {
+            Decision::Accepted
+        } else if let Some(place) = self.ids.get_mut(self.len) {
+            *place = context.id();
+            self.len += 1;
+            Decision::Accepted
         } else {
-            ContextResult::rejected(ProviderReason::LOCAL_LIMIT_EXCEEDED)
+            Decision::Rejected(ProviderReason::LOCAL_LIMIT_EXCEEDED)
+        }
+    }
+}
+
+/// What becomes of a proposed context: the table of PROTOCOL section 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    Accepted,
+    NoFeatures,
+    Rejected(ProviderReason),
+}
+
+impl Decision {
+    /// The [`ContextResult`] in the byte order of what we send.
+    #[inline]
+    pub(super) fn to_wire(self) -> [u8; ContextResult::LEN] {
+        const ORDER: ByteOrder = ByteOrder::Little;
+        const ACCEPTED: [u8; ContextResult::LEN] = ContextResult::ACCEPTED.to_wire(ORDER);
+        const NO_FEATURES: [u8; ContextResult::LEN] = ContextResult::NO_FEATURES.to_wire(ORDER);
+        const REJECTED: [u8; ContextResult::LEN] =
+            ContextResult::rejected(ProviderReason::NOT_SPECIFIED).to_wire(ORDER);
+        match self {
+            Self::Accepted => ACCEPTED,
+            Self::NoFeatures => NO_FEATURES,
+            Self::Rejected(reason) => {
+                let mut result = REJECTED;
+                let [_, _, low, high, ..] = &mut result;
+                [*low, *high] = reason.0.to_le_bytes();
+                result
+            }
         }
     }
 }
@@ -80,8 +106,9 @@ impl Contexts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pdu::TransferSyntaxes;
-    use alloc::vec;
+    use crate::pdu::{Bind, EncodeBody, PresentationContext, SyntaxId, TransferSyntaxes};
+    use alloc::{vec, vec::Vec};
+    use kms_core::{Reader, Writer};
     use uuid::{Uuid, uuid};
 
     const NDR64: SyntaxId = SyntaxId::new(uuid!("71710533-beba-4937-8319-b5dbef9ccc36"), 1);
@@ -92,6 +119,33 @@ mod tests {
             id,
             abstract_syntax: interface,
             transfer_syntaxes: TransferSyntaxes::new(syntaxes).unwrap(),
+        }
+    }
+
+    impl Contexts {
+        /// As a connection does it, from the bytes of a bind.
+        fn negotiate(
+            &mut self,
+            proposed: &[PresentationContext],
+        ) -> Result<Vec<ContextResult>, Violation> {
+            let bind = Bind {
+                max_transmit_fragment: 0,
+                max_receive_fragment: 0,
+                association_group: 0,
+                contexts: proposed.to_vec(),
+            };
+            let (mut bytes, order) = (Vec::new(), ByteOrder::Big);
+            bind.encode_body(&mut Writer::new(&mut bytes), order);
+            let mut reader = Reader::new(&bytes, "t");
+            reader.skip(8, "before the contexts").unwrap();
+            let list = ContextList::decode(&mut reader, order).unwrap();
+            Self::check(list)?;
+            Ok(list
+                .map(|context| {
+                    let result = self.decide(&context).to_wire();
+                    ContextResult::from_wire(&result, ByteOrder::Little)
+                })
+                .collect())
         }
     }
 
@@ -128,7 +182,7 @@ mod tests {
             (SyntaxId::NIL, vec![SyntaxId::NIL, FEATURES], rejected(1)),
         ];
         for (interface, syntaxes, result) in cases {
-            let mut contexts = Contexts::default();
+            let mut contexts = Contexts::NONE;
             let proposed = context(7, interface, &syntaxes);
             assert_eq!(
                 contexts.negotiate(&[proposed]),
@@ -141,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_context_is_accepted_again_and_a_bad_proposal_takes_none_away() {
-        let mut contexts = Contexts::default();
+        let mut contexts = Contexts::NONE;
         let good = context(1, SyntaxId::INTERFACE, &[SyntaxId::NDR]);
         contexts.negotiate(&[good]).unwrap();
         assert_eq!(
@@ -159,7 +213,7 @@ mod tests {
 
     #[test]
     fn limit_accepted_contexts_and_one_beyond() {
-        let mut contexts = Contexts::default();
+        let mut contexts = Contexts::NONE;
         let ndr = |id| context(id, SyntaxId::INTERFACE, &[SyntaxId::NDR]);
         for id in 0..u16::try_from(MAX_ACCEPTED_CONTEXTS).unwrap() {
             assert_eq!(
@@ -178,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_list_that_breaks_a_rule_accepts_nothing() {
-        let mut contexts = Contexts::default();
+        let mut contexts = Contexts::NONE;
         let good = context(1, SyntaxId::INTERFACE, &[SyntaxId::NDR]);
         let features = context(2, SyntaxId::NIL, &[FEATURES]);
         assert_eq!(contexts.negotiate(&[]), Err(Violation::NoContext));

@@ -10,12 +10,12 @@ use crate::{
     limits::{MAX_FRAGMENT, MAX_STUB, MIN_FRAGMENT_SIZE},
     ndr::{Operation, OperationError, Opnum},
     pdu::{
-        AlterContext, AlterContextResponse, Bind, BindAck, DecodeBody, FaultStatus, Header,
-        HeaderError, PduType, PfcFlags, Request,
+        AckHead, AlterContext, Bind, BindView, DecodeBody, FaultStatus, Header, HeaderError,
+        PduType, PfcFlags, Request, encode_header,
     },
     reassembly::{Overflow, Reassembly},
 };
-use kms_core::{ByteOrder, Reader};
+use kms_core::{ByteOrder, Reader, Writer};
 
 impl Connection {
     /// The rules that a header can break by itself, in the order in which they are answered.
@@ -58,33 +58,41 @@ impl Connection {
     }
 
     fn handle_bind(&mut self, header: &Header, body: &mut Reader<'_>) -> Result<(), Violation> {
-        let bind: Bind = read(header, body)?;
+        body.set_context(Bind::NAME);
+        let bind = BindView::decode(body, header.order()).map_err(Violation::Malformed)?;
         let group = self.config.association_group.get();
         if bind.association_group != 0 && bind.association_group != group {
             return Err(Violation::AssociationGroup(bind.association_group));
         }
-        let mut contexts = Contexts::default();
-        let results = contexts.negotiate(&bind.contexts)?;
+        Contexts::check(bind.contexts)?;
         let max_fragment = bind
             .max_transmit_fragment
             .min(bind.max_receive_fragment)
             .clamp(MIN_FRAGMENT_SIZE, MAX_FRAGMENT)
             & !7;
-        let multiplexed = header.flags.contains(PfcFlags::CONC_MPX) && !contexts.is_empty();
         self.minor_version = header.minor_version;
         let address = PortText::new(self.config.port);
-        let ack = BindAck {
+        let head = AckHead {
             max_transmit_fragment: max_fragment,
             max_receive_fragment: max_fragment,
             association_group: group,
             secondary_address: address.as_bytes(),
-            results,
+            results: bind.contexts.len(),
         };
-        let mut flags = PfcFlags::WHOLE;
-        if multiplexed {
-            flags = flags | PfcFlags::CONC_MPX;
+        let mut contexts = Contexts::NONE;
+        self.drop_fetched();
+        let prefix = self.prefix(header.call_id, PfcFlags::WHOLE);
+        let mut out = Writer::new(&mut self.output);
+        encode_header(prefix, PduType::BIND_ACK, head.body_len(), &mut out);
+        head.encode(&mut out, prefix.order);
+        for context in bind.contexts {
+            out.bytes(&contexts.decide(&context).to_wire());
         }
-        self.write(header.call_id, flags, ack);
+        let multiplexed = header.flags.contains(PfcFlags::CONC_MPX) && !contexts.is_empty();
+        if multiplexed {
+            let flags = prefix.flags | PfcFlags::CONC_MPX;
+            out.patch_u8(Header::FLAGS_OFFSET, flags.0);
+        }
         self.state = State::Bound {
             contexts,
             max_fragment,
@@ -98,7 +106,11 @@ impl Connection {
         header: &Header,
         body: &mut Reader<'_>,
     ) -> Result<(), Violation> {
-        let AlterContext(alter) = read(header, body)?;
+        body.set_context(AlterContext::NAME);
+        let alter = BindView::decode(body, header.order()).map_err(Violation::Malformed)?;
+        Contexts::check(alter.contexts)?;
+        self.drop_fetched();
+        let prefix = self.prefix(header.call_id, PfcFlags::WHOLE);
         let State::Bound {
             contexts,
             max_fragment,
@@ -107,16 +119,20 @@ impl Connection {
         else {
             return Ok(());
         };
-        let max_fragment = *max_fragment;
-        let results = contexts.negotiate(&alter.contexts)?;
-        let response = AlterContextResponse(BindAck {
-            max_transmit_fragment: max_fragment,
-            max_receive_fragment: max_fragment,
+        let head = AckHead {
+            max_transmit_fragment: *max_fragment,
+            max_receive_fragment: *max_fragment,
             association_group: self.config.association_group.get(),
             secondary_address: &[],
-            results,
-        });
-        self.write(header.call_id, PfcFlags::WHOLE, response);
+            results: alter.contexts.len(),
+        };
+        let mut out = Writer::new(&mut self.output);
+        let pdu_type = PduType::ALTER_CONTEXT_RESPONSE;
+        encode_header(prefix, pdu_type, head.body_len(), &mut out);
+        head.encode(&mut out, prefix.order);
+        for context in alter.contexts {
+            out.bytes(&contexts.decide(&context).to_wire());
+        }
         Ok(())
     }
 

@@ -6,7 +6,6 @@ use crate::{
     ndr::Outcome,
     pdu::{CallId, EncodeBody, Fault, FaultStatus, Pdu, PfcFlags, Prefix, Response, WholeResponse},
 };
-use core::fmt::{self, Write as _};
 use kms_core::{ByteOrder, Encode, Writer};
 
 impl Connection {
@@ -79,7 +78,7 @@ impl Connection {
     }
 
     #[inline]
-    const fn prefix(&self, call_id: CallId, flags: PfcFlags) -> Prefix {
+    pub(super) const fn prefix(&self, call_id: CallId, flags: PfcFlags) -> Prefix {
         Prefix {
             minor_version: self.minor_version,
             flags,
@@ -100,39 +99,49 @@ impl Connection {
     }
 }
 
-/// A port in decimal digits with a zero behind them.
+/// A port in decimal digits with a zero behind them, at the end of its bytes.
 pub(super) struct PortText {
     bytes: [u8; 6],
-    len: usize,
+    start: usize,
 }
 
 impl PortText {
+    #[inline]
     pub(super) fn new(port: u16) -> Self {
         let mut text = Self {
             bytes: [0; 6],
-            len: 0,
+            start: 5,
         };
+        let mut rest = port;
         // INVARIANT: five digits and the zero fit.
-        if write!(text, "{port}\0").is_err() {
-            text.len = 0;
+        for (at, digit) in text.bytes.iter_mut().enumerate().rev().skip(1) {
+            let [_, low] = (rest % 10).to_be_bytes();
+            *digit = b'0' + low;
+            text.start = at;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
         }
         text
     }
 
+    #[inline]
     pub(super) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(self.start..).unwrap_or_default()
     }
 }
 
-impl fmt::Write for PortText {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let place = self
-            .bytes
-            .get_mut(self.len..)
-            .and_then(|rest| rest.get_mut(..text.len()))
-            .ok_or(fmt::Error)?;
-        place.copy_from_slice(text.as_bytes());
-        self.len += text.len();
-        Ok(())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn a_port_is_its_digits_and_a_zero() {
+        for port in [0, 1, 9, 10, 135, 1688, 9999, 10_000, u16::MAX] {
+            let text = PortText::new(port);
+            assert_eq!(text.as_bytes(), format!("{port}\0").as_bytes());
+        }
     }
 }
