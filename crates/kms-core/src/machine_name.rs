@@ -45,9 +45,9 @@ impl MachineName {
             Ok(len) if name.len() <= Self::MAX_LEN => len,
             _ => return Err(MachineNameError::TooLong(name.len())),
         };
-        let words = padded(name);
+        let (words, printable) = padded(name);
         // Nearly every name is plain ASCII, which needs no decoding to be judged.
-        if !are_printable_ascii(&words) {
+        if !printable {
             check_characters(name)?;
         }
         let [a, b, c, d, e, f, g, h] = words.map(u64::to_le_bytes);
@@ -87,7 +87,7 @@ const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
 /// The name with spaces behind it, in words that stay in registers: an array that is filled by a
 /// copy of unknown length and read at once makes the processor wait for the copy.
 #[inline(always)]
-fn padded(name: &[u8]) -> [u64; 8] {
+fn padded(name: &[u8]) -> ([u64; 8], bool) {
     let (whole, rest) = name.as_chunks::<8>();
     let bits = 8 * rest.len();
     let tail = match name.last_chunk::<8>() {
@@ -95,11 +95,27 @@ fn padded(name: &[u8]) -> [u64; 8] {
         Some(last) => u64::from_le_bytes(*last) >> (64 - bits) | SPACES << bits,
         None => short(rest),
     };
-    core::array::from_fn(|at| match whole.get(at) {
-        Some(word) => u64::from_le_bytes(*word),
+    let mut others = unusual(tail);
+    let words = core::array::from_fn(|at| match whole.get(at) {
+        Some(word) => {
+            let word = u64::from_le_bytes(*word);
+            others |= unusual(word);
+            word
+        }
         None if at == whole.len() => tail,
         None => SPACES,
-    })
+    });
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    (words, others & HIGH == 0)
+}
+
+/// The high bit of some byte of the result is set if some byte of the word is not from the space to
+/// the tilde: if it is above 0x7f, or is 0x7f, or is below 0x20 (it may then borrow from the next,
+/// but the one that borrows is itself below 0x20).
+#[inline(always)]
+const fn unusual(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    word | word.wrapping_add(ONES) | (word.wrapping_sub(SPACES) & !word)
 }
 
 /// A name of less than eight bytes.
@@ -108,19 +124,6 @@ fn short(name: &[u8]) -> u64 {
     name.iter()
         .rev()
         .fold(SPACES, |word, byte| word << 8 | u64::from(*byte))
-}
-
-/// Whether all bytes are from the space to the tilde.
-#[inline]
-fn are_printable_ascii(words: &[u64; 8]) -> bool {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let others = words.iter().fold(0, |others, word| {
-        // The high bit of a byte is set if the byte is above 0x7f, or is 0x7f, or is below 0x20
-        // (here a byte may borrow from the next, but only one that is below 0x20 itself).
-        others | word | word.wrapping_add(ONES) | (word.wrapping_sub(SPACES) & !word)
-    });
-    others & HIGH == 0
 }
 
 /// Whether a name that is not all printable ASCII may be one.
@@ -166,6 +169,35 @@ mod tests {
             assert_eq!(MachineName::from_bytes(&name).unwrap().as_bytes(), name);
         }
         assert_eq!("büro-ñ".parse::<MachineName>().unwrap().as_str(), "büro-ñ");
+    }
+
+    #[test]
+    fn names_sort_as_their_text_does_and_differ_where_it_differs() {
+        let names = ["a", "a ", "a!", "ab", "b", "b0", "büro", "~"];
+        for (at, a) in names.iter().enumerate() {
+            for (other, b) in names.iter().enumerate() {
+                let (a, b) = (a.parse::<MachineName>(), b.parse::<MachineName>());
+                assert_eq!(a.unwrap().cmp(&b.unwrap()), at.cmp(&other));
+            }
+        }
+    }
+
+    #[test]
+    fn every_byte_at_every_place_is_judged_as_its_character() {
+        for len in 1..=63 {
+            for at in 0..len {
+                for byte in 0..=127 {
+                    let mut name = vec![b'x'; len];
+                    name[at] = byte;
+                    let expected = if char::from(byte).is_control() {
+                        Err(MachineNameError::Control(at))
+                    } else {
+                        Ok(())
+                    };
+                    assert_eq!(MachineName::from_bytes(&name).map(drop), expected);
+                }
+            }
+        }
     }
 
     #[test]

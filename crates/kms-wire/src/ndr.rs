@@ -228,8 +228,8 @@ impl<'a> Outcome<'a> {
                 head.u32::<8>(count, order);
                 out.bytes(&head.into_bytes());
                 out.bytes(bytes);
-                out.zeros(bytes.len().next_multiple_of(4) - bytes.len());
-                out.u32(StatusCode::OK.0, order);
+                // The HRESULT is 0, and so are the bytes of padding before it.
+                out.short_zeros(bytes.len().next_multiple_of(4) - bytes.len() + 4);
             }
             Self::Refused(status) => {
                 let mut fields = FixedWriter::<12>::new();

@@ -103,6 +103,7 @@ pub enum RespondError {
 pub struct Connection {
     pub(super) config: Config,
     pub(super) state: State,
+    pub(super) contexts: Contexts,
     pub(super) minor_version: u8,
     // What cannot be looked at yet: part of a PDU, or whatever follows a call that waits for its
     // reply.
@@ -122,7 +123,6 @@ pub struct Connection {
 pub(super) enum State {
     Unbound,
     Bound {
-        contexts: Contexts,
         max_fragment: u16,
         // PFC_CONC_MPX was negotiated: it decides which call a fault is about.
         multiplexed: bool,
@@ -165,6 +165,7 @@ impl Connection {
         Self {
             config,
             state: State::Unbound,
+            contexts: Contexts::NONE,
             minor_version: 0,
             input: Vec::new(),
             stub: Reassembly::new(MAX_STUB),

@@ -79,22 +79,20 @@ impl Connection {
             secondary_address: address.as_bytes(),
             results: bind.contexts.len(),
         };
-        let mut contexts = Contexts::NONE;
         self.drop_fetched();
         let prefix = self.prefix(header.call_id, PfcFlags::WHOLE);
         let mut out = Writer::new(&mut self.output);
         encode_header(prefix, PduType::BIND_ACK, head.body_len(), &mut out);
         head.encode(&mut out, prefix.order);
         for context in bind.contexts {
-            out.bytes(&contexts.decide(&context).to_wire());
+            out.bytes(&self.contexts.decide(&context).to_wire());
         }
-        let multiplexed = header.flags.contains(PfcFlags::CONC_MPX) && !contexts.is_empty();
+        let multiplexed = header.flags.contains(PfcFlags::CONC_MPX) && !self.contexts.is_empty();
         if multiplexed {
             let flags = prefix.flags | PfcFlags::CONC_MPX;
             out.patch_u8(Header::FLAGS_OFFSET, flags.0);
         }
         self.state = State::Bound {
-            contexts,
             max_fragment,
             multiplexed,
         };
@@ -111,17 +109,12 @@ impl Connection {
         Contexts::check(alter.contexts)?;
         self.drop_fetched();
         let prefix = self.prefix(header.call_id, PfcFlags::WHOLE);
-        let State::Bound {
-            contexts,
-            max_fragment,
-            ..
-        } = &mut self.state
-        else {
+        let State::Bound { max_fragment, .. } = self.state else {
             return Ok(());
         };
         let head = AckHead {
-            max_transmit_fragment: *max_fragment,
-            max_receive_fragment: *max_fragment,
+            max_transmit_fragment: max_fragment,
+            max_receive_fragment: max_fragment,
             association_group: self.config.association_group.get(),
             secondary_address: &[],
             results: alter.contexts.len(),
@@ -131,7 +124,7 @@ impl Connection {
         encode_header(prefix, pdu_type, head.body_len(), &mut out);
         head.encode(&mut out, prefix.order);
         for context in alter.contexts {
-            out.bytes(&contexts.decide(&context).to_wire());
+            out.bytes(&self.contexts.decide(&context).to_wire());
         }
         Ok(())
     }
@@ -141,15 +134,10 @@ impl Connection {
             Ok(request) => request,
             Err(violation) => return self.close(violation, Origin::of(header)),
         };
-        let State::Bound {
-            contexts,
-            multiplexed,
-            ..
-        } = &self.state
-        else {
+        let State::Bound { multiplexed, .. } = self.state else {
             return;
         };
-        let known = contexts.holds(request.context_id);
+        let known = self.contexts.holds(request.context_id);
         let origin = Origin {
             call_id: header.call_id,
             context_id: if known { request.context_id } else { 0 },
@@ -157,7 +145,7 @@ impl Connection {
         let assembling = if header.flags.contains(PfcFlags::FIRST) {
             if let Some(earlier) = self.assembling {
                 // Without multiplexing there can be but one call, and the fault is about that.
-                let about = if *multiplexed { origin } else { earlier.origin };
+                let about = if multiplexed { origin } else { earlier.origin };
                 return self.close(Violation::FragmentOrder(header.call_id), about);
             }
             if header.flags.contains(PfcFlags::PENDING_CANCEL) {
@@ -175,7 +163,7 @@ impl Connection {
         } else {
             match self.assembling {
                 Some(earlier) if earlier.origin.call_id == header.call_id => earlier,
-                Some(earlier) if !*multiplexed => {
+                Some(earlier) if !multiplexed => {
                     return self.close(Violation::FragmentOrder(header.call_id), earlier.origin);
                 }
                 _ => return self.close(Violation::FragmentOrder(header.call_id), origin),
