@@ -68,6 +68,18 @@ const ARRAY_FIELDS: &[(&str, usize)] = &[("n", 4), ("max_count", 4)];
 const MAX_PADDING: usize = 3;
 
 impl<'a> Operation<'a> {
+    /// Where the message of RequestActivation begins in its stub.
+    pub(crate) const MESSAGE_OFFSET: usize = 4 // n
+        + 4; // max_count
+
+    #[inline]
+    pub(crate) const fn message(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::RequestActivation { message } => Some(message),
+            Self::GetHostCertificate => None,
+        }
+    }
+
     /// The operation's number.
     #[must_use]
     pub const fn opnum(&self) -> Opnum {

@@ -1,4 +1,5 @@
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// A stub that arrives in fragments, held to a limit.
 #[derive(Debug)]
@@ -51,6 +52,13 @@ impl Reassembly {
             self.stub.extend_from_slice(fragment);
         }
         Ok(())
+    }
+
+    /// Holds these bytes and nothing else; gives their place.
+    pub(crate) fn hold(&mut self, bytes: &[u8]) -> Range<usize> {
+        self.clear();
+        self.stub.extend_from_slice(bytes);
+        0..bytes.len()
     }
 
     pub(crate) fn stub(&self) -> &[u8] {

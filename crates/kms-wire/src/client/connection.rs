@@ -3,9 +3,10 @@ use crate::{
     limits::{MAX_ANSWER_STUB, MAX_FRAGMENT, MAX_STUB, MUST_RECEIVE_FRAGMENT, RETAINED},
     ndr::{Operation, Outcome},
     pdu::{
-        Bind, BindAck, BindNak, CallId, ContextResultCode, DataRepresentation, DecodeBody, Fault,
-        FaultStatus, Header, Pdu, PduType, PfcFlags, Prefix, PresentationContext, ProviderReason,
-        RejectReason, Request, Response, SyntaxId, TransferSyntaxes, WholeRequest,
+        AckHead, Bind, BindAck, BindNak, CallId, ContextResultCode, DataRepresentation, DecodeBody,
+        Fault, FaultStatus, Header, Pdu, PduType, PfcFlags, Prefix, PresentationContext,
+        ProviderReason, RejectReason, Request, Response, SyntaxId, TransferSyntaxes, WholeRequest,
+        decode_results,
     },
     reassembly::{Overflow, Reassembly},
 };
@@ -355,7 +356,7 @@ impl Connection {
 
     fn handle_pdu(&mut self, header: &Header, body: &mut Reader<'_>) -> Result<(), Violation> {
         match (self.state, header.pdu_type) {
-            (State::Binding(_), PduType::BIND_ACK) => self.handle_bind_ack(read(header, body)?),
+            (State::Binding(_), PduType::BIND_ACK) => self.handle_bind_ack(header, body),
             (State::Binding(_), PduType::BIND_NAK) => {
                 let nak: BindNak = read(header, body)?;
                 self.close(End::Rejected(Rejection::Nak(nak.reason)));
@@ -379,9 +380,14 @@ impl Connection {
         }
     }
 
-    fn handle_bind_ack(&mut self, ack: BindAck<'_>) -> Result<(), Violation> {
-        let [result] = ack.results.as_slice() else {
-            return Err(Violation::Results(ack.results.len()));
+    fn handle_bind_ack(&mut self, header: &Header, body: &mut Reader<'_>) -> Result<(), Violation> {
+        body.set_context(BindAck::NAME);
+        let order = header.order();
+        let ack = AckHead::decode(body, order).map_err(Violation::Malformed)?;
+        let mut results = decode_results(body, order).map_err(Violation::Malformed)?;
+        let count = results.len();
+        let (1, Some(result)) = (count, results.next()) else {
+            return Err(Violation::Results(count));
         };
         match result.result {
             ContextResultCode::ACCEPTANCE if result.transfer_syntax == SyntaxId::NDR => {}

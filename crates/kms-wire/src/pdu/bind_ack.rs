@@ -1,4 +1,4 @@
-use super::{ContextResult, DecodeBody, EncodeBody, Header, PduType, context_result};
+use super::{ContextResult, DecodeBody, EncodeBody, Header, PduType, decode_results};
 use alloc::vec::Vec;
 use kms_core::{ByteOrder, DecodeError, FixedWriter, Reader, Writer};
 
@@ -84,7 +84,7 @@ impl<'a> AckHead<'a> {
 
     /// Reads all that stands before the results' count.
     #[inline]
-    fn decode(reader: &mut Reader<'a>, order: ByteOrder) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(reader: &mut Reader<'a>, order: ByteOrder) -> Result<Self, DecodeError> {
         let fields = reader.fixed::<ADDRESS_OFFSET>(FIELDS)?;
         let length = usize::from(fields.u16::<8>(order));
         let secondary_address = reader.bytes(length, "secondary address")?;
@@ -138,7 +138,7 @@ impl<'a> DecodeBody<'a> for BindAck<'a> {
             max_receive_fragment: head.max_receive_fragment,
             association_group: head.association_group,
             secondary_address: head.secondary_address,
-            results: context_result::decode_list(reader, order)?.collect(),
+            results: decode_results(reader, order)?.collect(),
         })
     }
 }

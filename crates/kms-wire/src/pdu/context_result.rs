@@ -109,7 +109,7 @@ impl ContextResult {
 
 /// Reads a list of results with its count and leaves the reader behind it.
 #[inline]
-pub(super) fn decode_list<'a>(
+pub(crate) fn decode_results<'a>(
     reader: &mut Reader<'a>,
     order: ByteOrder,
 ) -> Result<impl ExactSizeIterator<Item = ContextResult> + use<'a>, DecodeError> {

@@ -36,6 +36,7 @@ pub use bind_nak::{BindNak, RejectReason};
 pub use co_cancel::CoCancel;
 pub(crate) use context::{ContextList, ContextView};
 pub use context::{PresentationContext, TooManyTransferSyntaxes, TransferSyntaxes};
+pub(crate) use context_result::decode_results;
 pub use context_result::{ContextResult, ContextResultCode, ProviderReason};
 pub use fault::{Fault, FaultStatus};
 pub use header::{CallId, DataRepresentation, Header, HeaderError};

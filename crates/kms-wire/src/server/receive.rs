@@ -7,13 +7,13 @@ use super::{
     transmit::PortText,
 };
 use crate::{
-    limits::{MAX_FRAGMENT, MAX_STUB, MIN_FRAGMENT_SIZE},
+    limits::{MAX_FRAGMENT, MIN_FRAGMENT_SIZE},
     ndr::{Operation, OperationError, Opnum},
     pdu::{
         AckHead, AlterContext, Bind, BindView, DecodeBody, FaultStatus, Header, HeaderError,
         PduType, PfcFlags, Request, encode_header,
     },
-    reassembly::{Overflow, Reassembly},
+    reassembly::Overflow,
 };
 use kms_core::{ByteOrder, Reader, Writer};
 
@@ -182,7 +182,7 @@ impl Connection {
             // The usual case: nothing is put together, and only the message is kept. One fragment is
             // never longer than a stub may be.
             if assembling.keep {
-                self.handle_call(origin, assembling.opnum, part, header.order());
+                self.handle_call(origin, assembling.opnum, header.order(), Some(part));
             }
             return;
         }
@@ -198,26 +198,43 @@ impl Connection {
             return;
         }
         self.assembling = None;
-        let stub = core::mem::replace(&mut self.stub, Reassembly::new(MAX_STUB));
         if assembling.keep {
-            self.handle_call(origin, assembling.opnum, stub.stub(), header.order());
+            self.handle_call(origin, assembling.opnum, header.order(), None);
+        } else {
+            self.stub.clear();
         }
     }
 
-    fn handle_call(&mut self, origin: Origin, opnum: Opnum, stub: &[u8], order: ByteOrder) {
-        let message = match Operation::decode(opnum, stub, order) {
-            Ok(Operation::RequestActivation { message }) => {
+    /// A call whose stub is whole: in these bytes, or if none are given in the connection's own.
+    fn handle_call(
+        &mut self,
+        origin: Origin,
+        opnum: Opnum,
+        order: ByteOrder,
+        fragment: Option<&[u8]>,
+    ) {
+        let message = match fragment {
+            Some(stub) => Operation::decode(opnum, stub, order)
+                .map(|operation| operation.message().map(|message| self.stub.hold(message))),
+            None => Operation::decode(opnum, self.stub.stub(), order).map(|operation| {
+                let start = Operation::MESSAGE_OFFSET;
+                operation
+                    .message()
+                    .map(|message| start..start + message.len())
+            }),
+        };
+        let message = match message {
+            Ok(message) => message,
+            Err(error) => {
                 self.stub.clear();
-                let kept = self.stub.buffer();
-                kept.extend_from_slice(message);
-                Some(0..message.len())
-            }
-            Ok(Operation::GetHostCertificate) => None,
-            Err(OperationError::UnknownOpnum(_)) => {
-                return self.write_fault(origin, FaultStatus::OPERATION_RANGE, true);
-            }
-            Err(OperationError::Stub(_)) => {
-                return self.write_fault(origin, FaultStatus::BAD_STUB_DATA, false);
+                return match error {
+                    OperationError::UnknownOpnum(_) => {
+                        self.write_fault(origin, FaultStatus::OPERATION_RANGE, true);
+                    }
+                    OperationError::Stub(_) => {
+                        self.write_fault(origin, FaultStatus::BAD_STUB_DATA, false);
+                    }
+                };
             }
         };
         self.serial += 1;
