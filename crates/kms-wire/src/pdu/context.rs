@@ -167,7 +167,7 @@ impl<'a> ContextList<'a> {
         let left = reader.u8("number of contexts")?;
         if usize::from(left) > MAX_CONTEXTS {
             let field = "number of contexts";
-            return Err(limit_error(reader, field, at, left, MAX_CONTEXTS));
+            return Err(reader.limit_error(field, at, left.into(), as_u64(MAX_CONTEXTS)));
         }
         reader.skip(3, "reserved")?;
         let bytes = reader.rest();
@@ -176,13 +176,8 @@ impl<'a> ContextList<'a> {
             let number = reader.fixed::<FIXED_LEN>(FIELDS)?.u8::<2>();
             if usize::from(number) > MAX_TRANSFER_SYNTAXES {
                 let field = "number of transfer syntaxes";
-                return Err(limit_error(
-                    reader,
-                    field,
-                    at,
-                    number,
-                    MAX_TRANSFER_SYNTAXES,
-                ));
+                let most = as_u64(MAX_TRANSFER_SYNTAXES);
+                return Err(reader.limit_error(field, at, number.into(), most));
             }
             reader.skip(SyntaxId::LEN * usize::from(number), "transfer syntaxes")?;
         }
@@ -194,6 +189,10 @@ impl<'a> ContextList<'a> {
     pub(crate) fn len(&self) -> usize {
         usize::from(self.left)
     }
+}
+
+fn as_u64(limit: usize) -> u64 {
+    u64::try_from(limit).unwrap_or(u64::MAX)
 }
 
 impl<'a> Iterator for ContextList<'a> {
@@ -273,18 +272,6 @@ impl From<ContextView<'_>> for PresentationContext {
             transfer_syntaxes,
         }
     }
-}
-
-#[cold]
-fn limit_error(
-    reader: &Reader<'_>,
-    field: &'static str,
-    at: usize,
-    found: u8,
-    limit: usize,
-) -> DecodeError {
-    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-    reader.limit_error(field, at, found.into(), limit)
 }
 
 #[cfg(test)]

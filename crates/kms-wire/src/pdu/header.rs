@@ -227,14 +227,16 @@ impl<'a> Decode<'a> for Header {
         let header = Self::from_bytes(&reader.array("header")?);
         match header.check() {
             Ok(()) => Ok(header),
-            Err(broken) => Err(located(broken, reader, start)),
+            Err(broken) => Err(located(broken, start)),
         }
     }
 }
 
 /// A broken rule as an error at the field that breaks it.
+// It has a reader of its own: the caller's, if given here, could not stay in registers.
 #[cold]
-fn located(broken: HeaderError, reader: &Reader<'_>, start: usize) -> DecodeError {
+fn located(broken: HeaderError, start: usize) -> DecodeError {
+    let reader = Reader::new(&[], <Header as Decode<'_>>::NAME);
     match broken {
         HeaderError::Version { .. } => reader.rule_error("version", start, "must be 5.0 or 5.1"),
         HeaderError::Representation(_) => reader.rule_error(
