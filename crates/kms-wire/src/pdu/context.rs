@@ -150,12 +150,11 @@ pub(crate) struct ContextView<'a> {
 /// The size of a context before its transfer syntaxes, in bytes.
 const FIXED_LEN: usize = 24;
 
-/// The fields before the transfer syntaxes and their sizes, in order.
+/// The fields before the abstract syntax and their sizes, in order.
 const FIELDS: &[(&str, usize)] = &[
     ("context id", 2),
     ("number of transfer syntaxes", 1),
     ("reserved", 1),
-    ("abstract syntax", 20),
 ];
 
 impl<'a> ContextList<'a> {
@@ -173,12 +172,14 @@ impl<'a> ContextList<'a> {
         let bytes = reader.rest();
         for _ in 0..left {
             let at = reader.offset() + 2;
-            let number = reader.fixed::<FIXED_LEN>(FIELDS)?.u8::<2>();
+            let number = reader.fixed::<4>(FIELDS)?.u8::<2>();
+            // Too many are refused for that, also where they are not all there.
             if usize::from(number) > MAX_TRANSFER_SYNTAXES {
                 let field = "number of transfer syntaxes";
                 let most = as_u64(MAX_TRANSFER_SYNTAXES);
                 return Err(reader.limit_error(field, at, number.into(), most));
             }
+            reader.skip(SyntaxId::LEN, "abstract syntax")?;
             reader.skip(SyntaxId::LEN * usize::from(number), "transfer syntaxes")?;
         }
         Ok(Self { bytes, left, order })
@@ -344,6 +345,20 @@ mod tests {
             ("number of transfer syntaxes", 24 + 4 + 44 + 2)
         );
         assert!(matches!(error.kind(), DecodeErrorKind::Limit { .. }));
+    }
+
+    #[test]
+    fn limit_nine_syntaxes_are_above_it_also_where_the_bytes_end_before_them() {
+        let mut bytes = encode(&[context(0, 8)], ByteOrder::Little);
+        bytes[4 + 2] = 9;
+        for len in 8..bytes.len() {
+            let mut reader = Reader::new(&bytes[..len], "t");
+            let error = decode_list(&mut reader, ByteOrder::Little).unwrap_err();
+            assert!(
+                matches!(error.kind(), DecodeErrorKind::Limit { .. }),
+                "{len}"
+            );
+        }
     }
 
     #[test]
