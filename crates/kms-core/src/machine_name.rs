@@ -1,15 +1,16 @@
 use crate::FixedWriter;
-use core::{fmt, str::FromStr};
+use core::{cmp::Ordering, fmt, str::FromStr};
 
 /// A client's machine name: 1 to 63 bytes of UTF-8 without control characters.
 ///
 /// Held in place, so that reading a request allocates nothing.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MachineName {
-    // INVARIANT: the name, then spaces, and in the last byte the name's length, 1 to 63. An array of
-    // known length is judged, copied and compared in a few instructions; no character that a name
-    // may hold sorts before the space, so names sort as their text does.
-    bytes: [u8; Self::MAX_LEN + 1],
+    // INVARIANT: spaces, then the name of `len` bytes, 1 to 63, so that the name ends where the array
+    // does. As in a request, where the name comes last: there the array is taken over as a whole and
+    // what stands before the name is blanked out, whatever its length.
+    bytes: [u8; Self::WINDOW],
+    len: u8,
 }
 
 /// Why bytes are no machine name.
@@ -33,22 +34,46 @@ pub enum MachineNameError {
 impl MachineName {
     /// The longest name, in bytes.
     pub const MAX_LEN: usize = 63;
+    /// How many bytes [`ending`](Self::ending) wants to see.
+    pub const WINDOW: usize = 64;
 
     /// The name in these bytes.
     ///
     /// # Errors
     /// When they are no machine name.
-    #[inline(always)]
     pub fn from_bytes(name: &[u8]) -> Result<Self, MachineNameError> {
-        let len = match u8::try_from(name.len()) {
+        let mut window = [0; Self::WINDOW];
+        match window
+            .len()
+            .checked_sub(name.len())
+            .and_then(|start| window.get_mut(start..))
+        {
+            Some(end) => end.copy_from_slice(name),
+            None => return Err(MachineNameError::TooLong(name.len())),
+        }
+        Self::ending(&window, name.len())
+    }
+
+    /// The name of `len` bytes at the end of `window`; what stands before it is not looked at. It
+    /// takes the same short time for every name of printable ASCII, and touches no other memory.
+    ///
+    /// # Errors
+    /// When it is no machine name.
+    #[inline(always)]
+    pub fn ending(window: &[u8; Self::WINDOW], len: usize) -> Result<Self, MachineNameError> {
+        let length = match u8::try_from(len) {
             Ok(0) => return Err(MachineNameError::Empty),
-            Ok(len) if name.len() <= Self::MAX_LEN => len,
-            _ => return Err(MachineNameError::TooLong(name.len())),
+            Ok(length) if len <= Self::MAX_LEN => length,
+            _ => return Err(MachineNameError::TooLong(len)),
         };
-        let (words, printable) = padded(name);
+        // Words, and not bytes in a loop, so that they stay in registers: an array that is filled and
+        // read at once in other pieces makes the processor wait.
+        let (window_words, mask) = (words(window), words(mask(len)));
+        let words: [u64; 8] =
+            core::array::from_fn(|at| (window_words[at] & mask[at]) | (SPACES & !mask[at]));
         // Nearly every name is plain ASCII, which needs no decoding to be judged.
-        if !printable {
-            check_characters(name)?;
+        if !are_printable_ascii(&words) {
+            check_characters(window.get(Self::WINDOW - len..).unwrap_or_default())?;
         }
         let [a, b, c, d, e, f, g, h] = words.map(u64::to_le_bytes);
         let mut bytes = FixedWriter::new();
@@ -60,10 +85,8 @@ impl MachineName {
         bytes.array::<40, 8>(f);
         bytes.array::<48, 8>(g);
         bytes.array::<56, 8>(h);
-        bytes.array::<{ Self::MAX_LEN }, 1>([len]);
-        Ok(Self {
-            bytes: bytes.into_bytes(),
-        })
+        let bytes = bytes.into_bytes();
+        Ok(Self { bytes, len: length })
     }
 
     /// The name.
@@ -77,53 +100,44 @@ impl MachineName {
     #[must_use]
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        let [name @ .., len] = &self.bytes;
-        name.get(..usize::from(*len)).unwrap_or_default()
+        self.bytes
+            .get(Self::WINDOW - usize::from(self.len)..)
+            .unwrap_or_default()
     }
 }
 
 const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
 
-/// The name with spaces behind it, in words that stay in registers: an array that is filled by a
-/// copy of unknown length and read at once makes the processor wait for the copy.
+/// Which bytes of a window belong to a name of `len` bytes, at most as many as the window has.
 #[inline(always)]
-fn padded(name: &[u8]) -> ([u64; 8], bool) {
-    let (whole, rest) = name.as_chunks::<8>();
-    let bits = 8 * rest.len();
-    let tail = match name.last_chunk::<8>() {
-        _ if bits == 0 => SPACES,
-        Some(last) => u64::from_le_bytes(*last) >> (64 - bits) | SPACES << bits,
-        None => short(rest),
+fn mask(len: usize) -> &'static [u8; MachineName::WINDOW] {
+    static MASK: [u8; 2 * MachineName::WINDOW] = {
+        let mut mask = [0xff; 2 * MachineName::WINDOW];
+        let (before, _) = mask.split_at_mut(MachineName::WINDOW);
+        before.copy_from_slice(&[0; MachineName::WINDOW]);
+        mask
     };
-    let mut others = unusual(tail);
-    let words = core::array::from_fn(|at| match whole.get(at) {
-        Some(word) => {
-            let word = u64::from_le_bytes(*word);
-            others |= unusual(word);
-            word
-        }
-        None if at == whole.len() => tail,
-        None => SPACES,
-    });
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    (words, others & HIGH == 0)
+    let mask = MASK.get(len..).and_then(<[u8]>::first_chunk);
+    mask.unwrap_or(&[0; MachineName::WINDOW])
 }
 
-/// The high bit of some byte of the result is set if some byte of the word is not from the space to
-/// the tilde: if it is above 0x7f, or is 0x7f, or is below 0x20 (it may then borrow from the next,
-/// but the one that borrows is itself below 0x20).
 #[inline(always)]
-const fn unusual(word: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    word | word.wrapping_add(ONES) | (word.wrapping_sub(SPACES) & !word)
+fn words(bytes: &[u8; MachineName::WINDOW]) -> [u64; 8] {
+    let (words, _) = bytes.as_chunks();
+    core::array::from_fn(|at| u64::from_le_bytes(words[at]))
 }
 
-/// A name of less than eight bytes.
-#[inline(never)]
-fn short(name: &[u8]) -> u64 {
-    name.iter()
-        .rev()
-        .fold(SPACES, |word, byte| word << 8 | u64::from(*byte))
+/// Whether all bytes are from the space to the tilde.
+#[inline(always)]
+fn are_printable_ascii(words: &[u64; 8]) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let others = words.iter().fold(0, |others, word| {
+        // The high bit of a byte is set if the byte is above 0x7f, or is 0x7f, or is below 0x20 (it
+        // may then borrow from the next, but the one that borrows is itself below 0x20).
+        others | word | word.wrapping_add(ONES) | (word.wrapping_sub(SPACES) & !word)
+    });
+    others & HIGH == 0
 }
 
 /// Whether a name that is not all printable ASCII may be one.
@@ -134,6 +148,18 @@ fn check_characters(name: &[u8]) -> Result<(), MachineNameError> {
     match text.char_indices().find(|(_, c)| c.is_control()) {
         Some((at, _)) => Err(MachineNameError::Control(at)),
         None => Ok(()),
+    }
+}
+
+impl Ord for MachineName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl PartialOrd for MachineName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -149,6 +149,7 @@ impl ActivationRequest {
         let order = ByteOrder::Little;
         reader.set_context(<Self as Decode<'_>>::NAME);
         let start = reader.offset();
+        let message = reader.rest();
         let fields = reader.fixed::<{ Self::FIXED_LEN }>(FIELDS)?;
         let len = fields.u8::<128>();
         let value_error = |reader: &Reader<'_>, field, at, found: u32, expected| {
@@ -180,7 +181,8 @@ impl ActivationRequest {
         if len == 0 || usize::from(len) > MachineName::MAX_LEN {
             return value_error(reader, "machine name length", 128, len.into(), "1 to 63");
         }
-        let name = reader.bytes(usize::from(len), "machine name")?;
+        let len = usize::from(len);
+        reader.skip(len, "machine name")?;
         let minor_version = fields.u16::<2>(order);
         if minor_version > Self::MINOR_VERSION {
             reader.skip(reader.remaining(), "fields of a later minor version")?;
@@ -188,7 +190,12 @@ impl ActivationRequest {
         if whole {
             reader.finish()?;
         }
-        let Ok(machine_name) = MachineName::from_bytes(name) else {
+        // INVARIANT: what is read so far is longer than the window.
+        let window = message
+            .get(..Self::FIXED_LEN + len)
+            .and_then(<[u8]>::last_chunk)
+            .unwrap_or(&[0; MachineName::WINDOW]);
+        let Ok(machine_name) = MachineName::ending(window, len) else {
             return Err(reader.rule_error(
                 "machine name",
                 start + Self::FIXED_LEN,
