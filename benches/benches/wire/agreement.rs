@@ -1,0 +1,142 @@
+//! That everything measured side by side does the same: all of them take and refuse the same bytes,
+//! and make the same of them. Looked at before the clock runs.
+
+use crate::{
+    limits, ours,
+    peers::{
+        self, Answer, Fields, binrw, binrw_bind, deku, deku_bind, fields_of, hand_written,
+        hand_written_bind, negotiation::Negotiation, zerocopy, zerocopy_bind,
+    },
+    samples::{CALL, answer, bind_pdu, request_pdu, request_pdu_of},
+};
+use benches::request;
+use kms_core::{ByteOrder, Encode};
+use kms_wire::pdu::PfcFlags;
+use uuid::Uuid;
+
+/// Requests, those that are changed in one byte included.
+pub(crate) fn assert_requests_agree(machine_name: &str) {
+    let good = request_pdu(machine_name);
+    let limit = limits::request_fields(&good).unwrap();
+    assert_eq!(limit.fields(), expected(&good).unwrap().fields());
+
+    let mut message = request(machine_name).to_vec();
+    let object = Some(Uuid::from_bytes([9; 16]));
+    let mut all = Vec::new();
+    for order in [ByteOrder::Little, ByteOrder::Big] {
+        all.extend((0..=4).map(|padding| request_pdu_of(&message, order, padding, None)));
+        all.push(request_pdu_of(&message, order, 0, object));
+    }
+    for name in ["b\u{fc}ro-\u{f1}", "w", "0123456789abcdef"] {
+        all.push(request_pdu(name));
+    }
+    message[2] = 1; // A later minor version, with a field more.
+    message.push(7);
+    all.push(request_pdu_of(&message, ByteOrder::Little, 0, None));
+
+    let mut taken = 0;
+    for pdu in all.iter().flat_map(|pdu| with_changes(pdu)) {
+        let expected = expected(&pdu);
+        let expected = expected.as_ref().map(Fields::fields);
+        taken += usize::from(expected.is_some());
+        assert_same(&pdu, expected, hand_written::decode(&pdu));
+        assert_same(&pdu, expected, zerocopy::decode(&pdu));
+        assert_same(&pdu, expected, binrw::decode(&pdu));
+        assert_same(&pdu, expected, deku::decode(&pdu));
+    }
+    assert!(taken > 500, "only {taken} were taken");
+}
+
+/// What kms-wire makes of a request.
+struct Decoded(kms_wire::pdu::CallId, u16, kms_wire::ActivationRequest);
+
+impl Fields for Decoded {
+    fn fields(&self) -> peers::Request<&[u8]> {
+        fields_of(self.0.0, self.1, &self.2)
+    }
+}
+
+fn expected(pdu: &[u8]) -> Option<Decoded> {
+    let (call, context, request) = ours::decode_call(pdu)?;
+    assert_eq!(ours::decode(pdu), Ok(request));
+    Some(Decoded(call, context, request))
+}
+
+fn assert_same(pdu: &[u8], expected: Option<peers::Request<&[u8]>>, found: Option<impl Fields>) {
+    let found = found.as_ref().map(Fields::fields);
+    assert_eq!(found, expected, "{pdu:02x?}");
+}
+
+/// Answers, byte for byte.
+pub(crate) fn assert_answers_agree() {
+    let answer = answer();
+    let mut encoder = ours::Encoder::default();
+    for (call, context) in [(CALL.0, 0), (0x1234_5678, 0x9abc)] {
+        let expected = encoder.encode(kms_wire::pdu::CallId(call), context, &answer);
+        let template = expected.try_into().unwrap();
+        let plain = Answer::from(&answer);
+        type Encode = fn(u32, u16, &Answer, &mut [u8]) -> Option<usize>;
+        let peers: [Encode; 4] = [
+            hand_written::encode,
+            zerocopy::encode,
+            binrw::encode,
+            deku::encode,
+        ];
+        for encode in peers {
+            let mut out = [0xee; 256];
+            let len = encode(call, context, &plain, &mut out).unwrap();
+            assert_eq!(&out[..len], expected);
+        }
+        let mut out = [0xee; 256];
+        limits::put_answer(template, call, context, &plain, &mut out).unwrap();
+        assert_eq!(&out[..160], expected);
+        let (found, _) = limits::answer_fields(expected).unwrap();
+        assert_eq!(found, call);
+    }
+}
+
+/// Binds, those that are changed in one byte included, against the host's connection.
+pub(crate) fn assert_binds_agree() {
+    type Bind = fn(&[u8], &mut [u8]) -> Option<(Negotiation, usize)>;
+    let peers: [Bind; 4] = [
+        hand_written_bind::answer,
+        zerocopy_bind::answer,
+        binrw_bind::answer,
+        deku_bind::answer,
+    ];
+    let mut taken = 0;
+    for order in [ByteOrder::Little, ByteOrder::Big] {
+        for flags in [PfcFlags::WHOLE, PfcFlags::WHOLE | PfcFlags::CONC_MPX] {
+            for pdu in with_changes(&bind_pdu(order, flags)) {
+                let expected = ours::bind_ack(&pdu);
+                taken += usize::from(expected.is_some());
+                for answer in peers {
+                    let mut out = [0xee; 512];
+                    let len = answer(&pdu, &mut out).map(|(_, len)| len);
+                    let found = len.map(|len| &out[..len]);
+                    assert_eq!(found, expected.as_deref(), "{pdu:02x?}");
+                }
+            }
+        }
+    }
+    assert!(taken > 500, "only {taken} were taken");
+    let bind = bind_pdu(ByteOrder::Little, PfcFlags::WHOLE);
+    let mut codec = ours::BindCodec::new();
+    let (_, ack) = codec.answer(&bind).unwrap();
+    assert_eq!(Some(ack), ours::bind_ack(&bind).as_deref());
+    assert!(limits::bind_fields(&bind).is_some());
+}
+
+/// The bytes, and the bytes with each one changed in several ways.
+fn with_changes(pdu: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let changes = [0x01, 0x02, 0x10, 0x20, 0x80, 0xff];
+    let changed = (0..pdu.len()).flat_map(move |at| {
+        changes.map(|change| {
+            let mut pdu = pdu.to_vec();
+            pdu[at] ^= change;
+            pdu
+        })
+    });
+    let cut = (0..pdu.len()).map(|len| pdu[..len].to_vec());
+    core::iter::once(pdu.to_vec()).chain(changed).chain(cut)
+}
