@@ -10,34 +10,29 @@ pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
 }
 
 /// All fields of a request.
-pub(crate) fn request_fields(pdu: &[u8]) -> Option<Request<Name>> {
-    let (fixed, name) = pdu.split_first_chunk::<161>()?;
+pub(crate) fn request_fields(pdu: &[u8], to: &mut Request<Name>) -> Option<()> {
+    let fixed = pdu.first_chunk::<161>()?;
     let fragment_length = u16::from_le_bytes(field::<8, 2, _>(fixed));
     if fixed[2] != 0 || usize::from(fragment_length) != pdu.len() {
         return None;
     }
-    let mut bytes = [b' '; 64];
-    bytes.get_mut(..name.len())?.copy_from_slice(name);
-    Some(Request {
-        call_id: u32::from_le_bytes(field::<12, 4, _>(fixed)),
-        context_id: u16::from_le_bytes(field::<20, 2, _>(fixed)),
-        minor_version: u16::from_le_bytes(field::<34, 2, _>(fixed)),
-        virtual_machine: fixed[36] != 0,
-        license_status: u32::from_le_bytes(field::<40, 4, _>(fixed)),
-        minutes_remaining: u32::from_le_bytes(field::<44, 4, _>(fixed)),
-        application_id: field::<48, 16, _>(fixed),
-        activation_id: field::<64, 16, _>(fixed),
-        counted_id: field::<80, 16, _>(fixed),
-        cmid: field::<96, 16, _>(fixed),
-        previous_cmid: field::<112, 16, _>(fixed),
-        required_count: u32::from_le_bytes(field::<128, 4, _>(fixed)),
-        request_time: i64::from_le_bytes(field::<136, 8, _>(fixed)),
-        nonce: field::<144, 16, _>(fixed),
-        name: Name {
-            bytes,
-            len: fixed[160],
-        },
-    })
+    to.call_id = u32::from_le_bytes(field::<12, 4, _>(fixed));
+    to.context_id = u16::from_le_bytes(field::<20, 2, _>(fixed));
+    to.minor_version = u16::from_le_bytes(field::<34, 2, _>(fixed));
+    to.virtual_machine = fixed[36] != 0;
+    to.license_status = u32::from_le_bytes(field::<40, 4, _>(fixed));
+    to.minutes_remaining = u32::from_le_bytes(field::<44, 4, _>(fixed));
+    to.application_id = field::<48, 16, _>(fixed);
+    to.activation_id = field::<64, 16, _>(fixed);
+    to.counted_id = field::<80, 16, _>(fixed);
+    to.cmid = field::<96, 16, _>(fixed);
+    to.previous_cmid = field::<112, 16, _>(fixed);
+    to.required_count = u32::from_le_bytes(field::<128, 4, _>(fixed));
+    to.request_time = i64::from_le_bytes(field::<136, 8, _>(fixed));
+    to.nonce = field::<144, 16, _>(fixed);
+    to.name.bytes = *pdu.last_chunk()?;
+    to.name.len = fixed[160];
+    Some(())
 }
 
 /// An answer's PDU: one that was made before, with this answer's fields in it.

@@ -2,7 +2,7 @@
 
 use crate::{
     agreement, limits, ours,
-    peers::{Answer, binrw, deku, hand_written, zerocopy},
+    peers::{Answer, Name, Request, binrw, deku, hand_written, zerocopy},
     samples::{CALL, NAMES, answer, request_pdu},
 };
 use core::hint::black_box;
@@ -17,16 +17,12 @@ pub(crate) fn decode_request(c: &mut Criterion) {
         let pdu = request_pdu(name);
         group.throughput(bytes(pdu.len()));
         decode(&mut group, "kms-wire", &pdu, ours::decode);
-        decode(&mut group, "hand-written", &pdu, hand_written::decode);
+        decode_into(&mut group, "hand-written", &pdu, hand_written::decode);
         decode(&mut group, "zerocopy", &pdu, zerocopy::decode);
         decode(&mut group, "binrw", &pdu, binrw::decode);
         decode(&mut group, "deku", &pdu, deku::decode);
-        decode(
-            &mut group,
-            "limit-fixed-offsets",
-            &pdu,
-            limits::request_fields,
-        );
+        let limit = limits::request_fields;
+        decode_into(&mut group, "limit-fixed-offsets", &pdu, limit);
         let mut to = vec![0; pdu.len()];
         group.bench_function(BenchmarkId::new("limit-copy", pdu.len()), |b| {
             b.iter(|| limits::copy(black_box(&pdu), black_box(&mut to)));
@@ -40,6 +36,21 @@ fn decode<'a, T>(group: &mut Group<'_>, who: &str, pdu: &'a [u8], decode: impl F
     group.bench_function(BenchmarkId::new(who, pdu.len()), |b| {
         b.iter(|| {
             black_box(&decode(black_box(pdu)));
+        });
+    });
+}
+
+fn decode_into(
+    group: &mut Group<'_>,
+    who: &str,
+    pdu: &[u8],
+    decode: impl Fn(&[u8], &mut Request<Name>) -> Option<()>,
+) {
+    let mut to = Request::EMPTY;
+    group.bench_function(BenchmarkId::new(who, pdu.len()), |b| {
+        b.iter(|| {
+            black_box(decode(black_box(pdu), &mut to));
+            black_box(&mut to);
         });
     });
 }
@@ -102,9 +113,10 @@ pub(crate) fn decode_request_and_encode_answer(c: &mut Criterion) {
                 black_box(encoder.answer(black_box(&pdu), &mut granted));
             });
         });
+        let mut request = Request::EMPTY;
         both(&mut group, "hand-written", &pdu, |pdu, answer, out| {
-            let request = &hand_written::decode(pdu)?;
-            answer.cmid = black_box(request).cmid;
+            hand_written::decode(pdu, &mut request)?;
+            answer.cmid = black_box(&request).cmid;
             hand_written::encode(request.call_id, request.context_id, answer, out)
         });
         both(&mut group, "zerocopy", &pdu, |pdu, answer, out| {
@@ -128,8 +140,8 @@ pub(crate) fn decode_request_and_encode_answer(c: &mut Criterion) {
             "limit-fixed-offsets",
             &pdu,
             |pdu, answer, out| {
-                let request = &limits::request_fields(pdu)?;
-                answer.cmid = black_box(request).cmid;
+                limits::request_fields(pdu, &mut request)?;
+                answer.cmid = black_box(&request).cmid;
                 let (call, context) = (request.call_id, request.context_id);
                 limits::put_answer(black_box(template), call, context, answer, out)
             },
@@ -150,7 +162,7 @@ fn both<T>(
     group: &mut Group<'_>,
     who: &str,
     pdu: &[u8],
-    both: impl Fn(&[u8], &mut Answer, &mut [u8]) -> Option<T>,
+    mut both: impl FnMut(&[u8], &mut Answer, &mut [u8]) -> Option<T>,
 ) {
     let mut answer = Answer::from(&answer());
     let mut out = [0; 256];

@@ -3,30 +3,22 @@
 
 use super::{
     ANSWER, ANSWER_PDU, ANSWER_STUB, Answer, BIG, FIXED_MESSAGE, LITTLE, MAX_FRAGMENT, Name,
-    OBJECT_UUID, REFERENT, Request, WHOLE, is_decoded_name, is_printable,
+    OBJECT_UUID, REFERENT, Request, WHOLE, ends_in_name,
 };
 
-pub(crate) fn decode(pdu: &[u8]) -> Option<Request<Name>> {
+/// Reads a request into `to`, which holds nothing of use if the request is refused.
+pub(crate) fn decode(pdu: &[u8], to: &mut Request<Name>) -> Option<()> {
+    match *pdu.get(4..)?.first_chunk()? {
+        LITTLE => decode_in::<true>(pdu, to),
+        BIG => decode_in::<false>(pdu, to),
+        _ => None,
+    }
+}
+
+#[inline]
+fn decode_in<const IS_LITTLE: bool>(pdu: &[u8], to: &mut Request<Name>) -> Option<()> {
     let (head, body) = pdu.split_first_chunk::<24>()?;
-    let little = match field::<4, 4, _>(head) {
-        LITTLE => true,
-        BIG => false,
-        _ => return None,
-    };
-    let u16 = |bytes| {
-        if little {
-            u16::from_le_bytes(bytes)
-        } else {
-            u16::from_be_bytes(bytes)
-        }
-    };
-    let u32 = |bytes| {
-        if little {
-            u32::from_le_bytes(bytes)
-        } else {
-            u32::from_be_bytes(bytes)
-        }
-    };
+    let (u16, u32) = (u16_in::<IS_LITTLE>, u32_in::<IS_LITTLE>);
     let flags = head[3];
     let fragment_length = u16(field::<8, 2, _>(head));
     let keeps_rules = head[0] == 5
@@ -53,15 +45,13 @@ pub(crate) fn decode(pdu: &[u8]) -> Option<Request<Name>> {
     if padding.len() > 3 {
         return None;
     }
-    decode_message(
-        u32(field::<12, 4, _>(head)),
-        u16(field::<20, 2, _>(head)),
-        message,
-    )
+    to.call_id = u32(field::<12, 4, _>(head));
+    to.context_id = u16(field::<20, 2, _>(head));
+    decode_message(message, to)
 }
 
 #[inline]
-fn decode_message(call_id: u32, context_id: u16, message: &[u8]) -> Option<Request<Name>> {
+fn decode_message(message: &[u8], to: &mut Request<Name>) -> Option<()> {
     let (fixed, tail) = message.split_first_chunk::<FIXED_MESSAGE>()?;
     let minor_version = u16::from_le_bytes(field::<2, 2, _>(fixed));
     let flags = u32::from_le_bytes(field::<4, 4, _>(fixed));
@@ -80,33 +70,27 @@ fn decode_message(call_id: u32, context_id: u16, message: &[u8]) -> Option<Reque
     if !keeps_rules {
         return None;
     }
-    let mut bytes = [b' '; 64];
-    let name = tail.get(..usize::from(len))?;
-    bytes[..usize::from(len)].copy_from_slice(name);
-    // The whole array, whose length is known.
-    let is_ascii = bytes
-        .iter()
-        .fold(true, |all, &byte| all & is_printable(byte));
-    if !is_ascii && !is_decoded_name(name) {
+    let name = message
+        .get(..FIXED_MESSAGE + usize::from(len))?
+        .last_chunk()?;
+    if !ends_in_name(name, len) {
         return None;
     }
-    Some(Request {
-        call_id,
-        context_id,
-        minor_version,
-        virtual_machine: flags != 0,
-        license_status,
-        minutes_remaining: u32::from_le_bytes(field::<12, 4, _>(fixed)),
-        application_id: field::<16, 16, _>(fixed),
-        activation_id: field::<32, 16, _>(fixed),
-        counted_id: field::<48, 16, _>(fixed),
-        cmid,
-        previous_cmid: field::<80, 16, _>(fixed),
-        required_count,
-        request_time: i64::from_le_bytes(field::<104, 8, _>(fixed)),
-        nonce: field::<112, 16, _>(fixed),
-        name: Name { bytes, len },
-    })
+    to.minor_version = minor_version;
+    to.virtual_machine = flags != 0;
+    to.license_status = license_status;
+    to.minutes_remaining = u32::from_le_bytes(field::<12, 4, _>(fixed));
+    to.application_id = field::<16, 16, _>(fixed);
+    to.activation_id = field::<32, 16, _>(fixed);
+    to.counted_id = field::<48, 16, _>(fixed);
+    to.cmid = cmid;
+    to.previous_cmid = field::<80, 16, _>(fixed);
+    to.required_count = required_count;
+    to.request_time = i64::from_le_bytes(field::<104, 8, _>(fixed));
+    to.nonce = field::<112, 16, _>(fixed);
+    to.name.bytes = *name;
+    to.name.len = len;
+    Some(())
 }
 
 /// Writes the answer's PDU to the buffer's start, and returns its size.
@@ -152,4 +136,22 @@ pub(crate) fn field<const AT: usize, const N: usize, const LEN: usize>(
 #[inline]
 fn put<const AT: usize, const N: usize>(pdu: &mut [u8; ANSWER_PDU], bytes: [u8; N]) {
     pdu[AT..AT + N].copy_from_slice(&bytes);
+}
+
+#[inline]
+pub(super) const fn u16_in<const IS_LITTLE: bool>(bytes: [u8; 2]) -> u16 {
+    if IS_LITTLE {
+        u16::from_le_bytes(bytes)
+    } else {
+        u16::from_be_bytes(bytes)
+    }
+}
+
+#[inline]
+pub(super) const fn u32_in<const IS_LITTLE: bool>(bytes: [u8; 4]) -> u32 {
+    if IS_LITTLE {
+        u32::from_le_bytes(bytes)
+    } else {
+        u32::from_be_bytes(bytes)
+    }
 }

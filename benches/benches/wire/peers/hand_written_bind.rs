@@ -2,36 +2,30 @@
 
 use super::{
     BIG, LITTLE, MAX_FRAGMENT,
-    hand_written::field,
+    hand_written::{field, u16_in, u32_in},
     negotiation::{
-        ACK_HEAD, ADDRESS, ADDRESS_LEN, BIG_IDS, GROUP, LITTLE_IDS, MAX_CONTEXTS, MAX_SYNTAXES,
-        Negotiation, RESULT, Syntax, max_fragment,
+        ACK_HEAD, ADDRESS, ADDRESS_LEN, BIG_IDS, GROUP, Known, LITTLE_IDS, MAX_CONTEXTS,
+        MAX_SYNTAXES, Negotiation, RESULT, Syntax, max_fragment,
     },
 };
 
 /// Reads a bind and writes its bind_ack to the buffer's start. Gives what was negotiated, and the
 /// bind_ack's size.
 pub(crate) fn answer(pdu: &[u8], out: &mut [u8]) -> Option<(Negotiation, usize)> {
+    match *pdu.get(4..)?.first_chunk()? {
+        LITTLE => answer_in::<true>(pdu, &LITTLE_IDS, out),
+        BIG => answer_in::<false>(pdu, &BIG_IDS, out),
+        _ => None,
+    }
+}
+
+fn answer_in<const IS_LITTLE: bool>(
+    pdu: &[u8],
+    known: &Known,
+    out: &mut [u8],
+) -> Option<(Negotiation, usize)> {
     let (head, mut rest) = pdu.split_first_chunk::<28>()?;
-    let (little, known) = match field::<4, 4, _>(head) {
-        LITTLE => (true, &LITTLE_IDS),
-        BIG => (false, &BIG_IDS),
-        _ => return None,
-    };
-    let u16 = |bytes| {
-        if little {
-            u16::from_le_bytes(bytes)
-        } else {
-            u16::from_be_bytes(bytes)
-        }
-    };
-    let u32 = |bytes| {
-        if little {
-            u32::from_le_bytes(bytes)
-        } else {
-            u32::from_be_bytes(bytes)
-        }
-    };
+    let (u16, u32) = (u16_in::<IS_LITTLE>, u32_in::<IS_LITTLE>);
     let fragment_length = u16(field::<8, 2, _>(head));
     let group = u32(field::<20, 4, _>(head));
     let number = head[24];

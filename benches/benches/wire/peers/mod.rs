@@ -55,7 +55,8 @@ pub(crate) struct Request<N> {
     pub(crate) name: N,
 }
 
-/// A machine name in place. Behind it stand spaces.
+/// A machine name in place: the last `len` bytes of these. Before it stands whatever stood before it
+/// in the message, so that it is copied as a whole, by a length that is known when it is compiled.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Name {
     pub(crate) bytes: [u8; 64],
@@ -63,8 +64,13 @@ pub(crate) struct Name {
 }
 
 impl Name {
+    pub(crate) const EMPTY: Self = Self {
+        bytes: [0; 64],
+        len: 0,
+    };
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
+        &self.bytes[64 - usize::from(self.len)..]
     }
 }
 
@@ -78,6 +84,27 @@ impl Fields for Request<Name> {
     fn fields(&self) -> Request<&[u8]> {
         self.with_name(self.name.as_bytes())
     }
+}
+
+impl Request<Name> {
+    /// One to be filled in place: a value that is returned may be moved.
+    pub(crate) const EMPTY: Self = Self {
+        call_id: 0,
+        context_id: 0,
+        minor_version: 0,
+        virtual_machine: false,
+        license_status: 0,
+        minutes_remaining: 0,
+        application_id: [0; 16],
+        activation_id: [0; 16],
+        counted_id: [0; 16],
+        cmid: [0; 16],
+        previous_cmid: [0; 16],
+        required_count: 0,
+        request_time: 0,
+        nonce: [0; 16],
+        name: Name::EMPTY,
+    };
 }
 
 impl<N> Request<N> {
@@ -162,19 +189,44 @@ impl From<&ActivationAnswer> for Answer {
 /// Whether bytes are UTF-8 without control characters. Their number was checked.
 pub(crate) fn is_name(bytes: &[u8]) -> bool {
     // Without an early exit, so that several bytes are compared at a time.
-    bytes
+    let is_ascii = bytes
         .iter()
-        .fold(true, |all, &byte| all & is_printable(byte))
-        || is_decoded_name(bytes)
+        .fold(true, |all, &byte| all & is_printable(byte));
+    is_ascii || is_decoded_name(bytes)
+}
+
+/// The same of the last `len` of these bytes, all of which are looked at: their number is known when
+/// it is compiled.
+pub(crate) fn ends_in_name(bytes: &[u8; 64], len: u8) -> bool {
+    // The window at `len` holds `len` ones at its end.
+    const MASKS: [u8; 128] = {
+        let mut masks = [0; 128];
+        masks
+            .as_mut_slice()
+            .split_at_mut(64)
+            .1
+            .copy_from_slice(&[1; 64]);
+        masks
+    };
+    let Some(mask) = MASKS
+        .get(usize::from(len)..)
+        .and_then(<[u8]>::first_chunk::<64>)
+    else {
+        return false;
+    };
+    let others = bytes.iter().zip(mask).fold(0, |others, (&byte, &mask)| {
+        others | (u8::from(!is_printable(byte)) & mask)
+    });
+    others == 0 || is_decoded_name(&bytes[64 - usize::from(len)..])
 }
 
 /// Whether a byte is a printable character of ASCII.
-pub(crate) const fn is_printable(byte: u8) -> bool {
+const fn is_printable(byte: u8) -> bool {
     byte.wrapping_sub(b' ') <= b'~' - b' '
 }
 
 /// The same as [`is_name`] for names that are not ASCII.
 #[cold]
-pub(crate) fn is_decoded_name(bytes: &[u8]) -> bool {
+fn is_decoded_name(bytes: &[u8]) -> bool {
     core::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control))
 }

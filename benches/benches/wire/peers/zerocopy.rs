@@ -2,8 +2,8 @@
 //! struct with the layout of the wire.
 
 use super::{
-    ANSWER, ANSWER_PDU, ANSWER_STUB, Answer, BIG, Fields, LITTLE, MAX_FRAGMENT, OBJECT_UUID,
-    REFERENT, Request, WHOLE, is_name,
+    ANSWER, ANSWER_PDU, ANSWER_STUB, Answer, BIG, FIXED_MESSAGE, Fields, LITTLE, MAX_FRAGMENT,
+    OBJECT_UUID, REFERENT, Request, WHOLE, ends_in_name,
 };
 use zerocopy::{
     FromBytes, I64, Immutable, IntoBytes, KnownLayout, LE, U16, U32, Unaligned,
@@ -124,7 +124,8 @@ fn decode_in<O: ByteOrder + 'static>(pdu: &[u8]) -> Option<View<'_>> {
         return None;
     }
     let name = tail.get(..len)?;
-    is_name(name).then_some(View {
+    let end = content.get(..FIXED_MESSAGE + len)?.last_chunk()?;
+    ends_in_name(end, message.name_len).then_some(View {
         call_id: head.header.call_id.get(),
         context_id: head.context_id.get(),
         message,
