@@ -7,11 +7,14 @@ use crate::{
         self, Answer, Fields, binrw, binrw_bind, deku, deku_bind, fields_of, hand_written,
         hand_written_bind, negotiation::Negotiation, zerocopy, zerocopy_bind,
     },
-    samples::{CALL, answer, bind_pdu, request_pdu, request_pdu_of},
+    samples::{CALL, answer, bind_pdu, bind_pdu_of, request_pdu, request_pdu_of},
 };
 use benches::request;
 use kms_core::{ByteOrder, Encode};
-use kms_wire::pdu::PfcFlags;
+use kms_wire::{
+    ActivationRequest, MAX_CONTEXTS, MAX_TRANSFER_SYNTAXES,
+    pdu::{CallId, PfcFlags, PresentationContext, SyntaxId, TransferSyntaxes},
+};
 use uuid::Uuid;
 
 /// Requests, those that are changed in one byte included.
@@ -51,7 +54,7 @@ pub(crate) fn assert_requests_agree(machine_name: &str) {
 }
 
 /// What kms-wire makes of a request.
-struct Decoded(kms_wire::pdu::CallId, u16, kms_wire::ActivationRequest);
+struct Decoded(CallId, u16, ActivationRequest);
 
 impl Fields for Decoded {
     fn fields(&self) -> peers::Request<&[u8]> {
@@ -75,7 +78,7 @@ pub(crate) fn assert_answers_agree() {
     let answer = answer();
     let mut encoder = ours::Encoder::default();
     for (call, context) in [(CALL.0, 0), (0x1234_5678, 0x9abc)] {
-        let expected = encoder.encode(kms_wire::pdu::CallId(call), context, &answer);
+        let expected = encoder.encode(CallId(call), context, &answer);
         let template = expected.try_into().unwrap();
         let plain = Answer::from(&answer);
         type Encode = fn(u32, u16, &Answer, &mut [u8]) -> Option<usize>;
@@ -93,8 +96,7 @@ pub(crate) fn assert_answers_agree() {
         let mut out = [0xee; 256];
         limits::put_answer(template, call, context, &plain, &mut out).unwrap();
         assert_eq!(&out[..160], expected);
-        let (found, _) = limits::answer_fields(expected).unwrap();
-        assert_eq!(found, call);
+        assert_eq!(limits::answer_fields(expected), Some((call, plain)));
     }
 }
 
@@ -108,18 +110,14 @@ pub(crate) fn assert_binds_agree() {
         deku_bind::answer,
     ];
     let mut taken = 0;
-    for order in [ByteOrder::Little, ByteOrder::Big] {
-        for flags in [PfcFlags::WHOLE, PfcFlags::WHOLE | PfcFlags::CONC_MPX] {
-            for pdu in with_changes(&bind_pdu(order, flags)) {
-                let expected = ours::bind_ack(&pdu);
-                taken += usize::from(expected.is_some());
-                for answer in peers {
-                    let mut out = [0xee; 512];
-                    let len = answer(&pdu, &mut out).map(|(_, len)| len);
-                    let found = len.map(|len| &out[..len]);
-                    assert_eq!(found, expected.as_deref(), "{pdu:02x?}");
-                }
-            }
+    for pdu in binds().iter().flat_map(|pdu| with_changes(pdu)) {
+        let expected = ours::bind_ack(&pdu);
+        taken += usize::from(expected.is_some());
+        for answer in peers {
+            let mut out = [0xee; 512];
+            let len = answer(&pdu, &mut out).map(|(_, len)| len);
+            let found = len.map(|len| &out[..len]);
+            assert_eq!(found, expected.as_deref(), "{pdu:02x?}");
         }
     }
     assert!(taken > 500, "only {taken} were taken");
@@ -128,6 +126,44 @@ pub(crate) fn assert_binds_agree() {
     let (_, ack) = codec.answer(&bind).unwrap();
     assert_eq!(Some(ack), ours::bind_ack(&bind).as_deref());
     assert!(limits::bind_fields(&bind).is_some());
+}
+
+/// Binds that meet each rule, and each limit and what is just beyond it.
+fn binds() -> Vec<Vec<u8>> {
+    let other = SyntaxId::new(Uuid::from_bytes([3; 16]), 1);
+    let ours = SyntaxId::INTERFACE;
+    let context = |id, abstract_syntax, syntaxes: &[SyntaxId]| PresentationContext {
+        id,
+        abstract_syntax,
+        transfer_syntaxes: TransferSyntaxes::new(syntaxes).unwrap(),
+    };
+    let lists = [
+        vec![],
+        vec![context(0, ours, &[])],
+        vec![context(0, other, &[SyntaxId::NDR])],
+        vec![context(0, SyntaxId::new(ours.uuid, 2), &[SyntaxId::NDR])],
+        vec![context(0, ours, &[other, SyntaxId::NDR]); 2],
+        vec![context(0, ours, &[other; MAX_TRANSFER_SYNTAXES])],
+        vec![context(0, ours, &[SyntaxId::NDR]); MAX_CONTEXTS],
+        vec![context(0, ours, &[SyntaxId::NDR]); MAX_CONTEXTS + 1],
+    ];
+    let mut binds = Vec::new();
+    for order in [ByteOrder::Little, ByteOrder::Big] {
+        for flags in [PfcFlags::WHOLE, PfcFlags::WHOLE | PfcFlags::CONC_MPX] {
+            binds.push(bind_pdu(order, flags));
+        }
+        for contexts in &lists {
+            binds.push(bind_pdu_of(contexts.clone(), order, PfcFlags::WHOLE));
+        }
+    }
+    // One transfer syntax more than a context may have.
+    let most = vec![context(0, ours, &[SyntaxId::NDR; MAX_TRANSFER_SYNTAXES])];
+    let mut beyond = bind_pdu_of(most, ByteOrder::Little, PfcFlags::WHOLE);
+    beyond[30] += 1;
+    beyond.extend([0; SyntaxId::LEN]);
+    beyond[8] += u8::try_from(SyntaxId::LEN).unwrap();
+    binds.push(beyond);
+    binds
 }
 
 /// The bytes, and the bytes with each one changed in several ways.

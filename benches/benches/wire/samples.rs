@@ -77,32 +77,45 @@ pub(crate) fn answer_pdu() -> Vec<u8> {
 
 /// A bind of 160 bytes.
 pub(crate) fn bind_pdu(order: ByteOrder, flags: PfcFlags) -> Vec<u8> {
-    pdu(order, flags, bind())
+    bind_pdu_of(contexts(), order, flags)
 }
 
-/// The same as an alter_context.
+/// A bind with these contexts, in this order.
+pub(crate) fn bind_pdu_of(
+    contexts: Vec<PresentationContext>,
+    order: ByteOrder,
+    flags: PfcFlags,
+) -> Vec<u8> {
+    pdu(order, flags, bind(contexts))
+}
+
+/// The bind of 160 bytes as an alter_context.
 pub(crate) fn alter_context_pdu() -> Vec<u8> {
-    pdu(ByteOrder::Little, PfcFlags::WHOLE, AlterContext(bind()))
+    let alter_context = AlterContext(bind(contexts()));
+    pdu(ByteOrder::Little, PfcFlags::WHOLE, alter_context)
 }
 
-/// What Windows proposes: NDR, another transfer syntax, and the question about features.
-fn bind() -> Bind {
-    let ndr64 = SyntaxId::new("71710533-beba-4937-8319-b5dbef9ccc36".parse().unwrap(), 1);
-    let features = SyntaxId::new("6cb71c2c-9812-4540-0300-000000000000".parse().unwrap(), 1);
-    let contexts = [SyntaxId::NDR, ndr64, features];
+const fn bind(contexts: Vec<PresentationContext>) -> Bind {
     Bind {
         max_transmit_fragment: 5840,
         max_receive_fragment: 5840,
         association_group: 0,
-        contexts: (0..)
-            .zip(contexts)
-            .map(|(id, syntax)| PresentationContext {
-                id,
-                abstract_syntax: SyntaxId::INTERFACE,
-                transfer_syntaxes: TransferSyntaxes::new(&[syntax]).unwrap(),
-            })
-            .collect(),
+        contexts,
     }
+}
+
+/// What Windows proposes: NDR, another transfer syntax, and the question about features.
+fn contexts() -> Vec<PresentationContext> {
+    let ndr64 = SyntaxId::new("71710533-beba-4937-8319-b5dbef9ccc36".parse().unwrap(), 1);
+    let features = SyntaxId::new("6cb71c2c-9812-4540-0300-000000000000".parse().unwrap(), 1);
+    (0..)
+        .zip([SyntaxId::NDR, ndr64, features])
+        .map(|(id, syntax)| PresentationContext {
+            id,
+            abstract_syntax: SyntaxId::INTERFACE,
+            transfer_syntaxes: TransferSyntaxes::new(&[syntax]).unwrap(),
+        })
+        .collect()
 }
 
 /// What a client's connection proposes.

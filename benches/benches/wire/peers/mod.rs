@@ -158,7 +158,7 @@ pub(crate) fn fields_of(
 }
 
 /// What an answer says, as plain numbers and bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) count: u32,
     pub(crate) activation_interval: u32,
