@@ -36,7 +36,7 @@ pub(crate) fn bind(c: &mut Criterion) {
     let mut codec = ours::BindCodec::new();
     group.bench_function("kms-wire", |b| {
         b.iter(|| {
-            black_box(&codec.answer(black_box(&bind)));
+            black_box(&black_box(&mut codec).answer(black_box(&bind)));
         });
     });
     bind_peer(&mut group, "hand-written", &bind, hand_written_bind::answer);
@@ -63,8 +63,7 @@ fn bind_peer<T>(
     let mut out = [0; 512];
     group.bench_function(who, |b| {
         b.iter(|| {
-            black_box(&answer(black_box(bind), &mut out));
-            black_box(&mut out);
+            black_box(&answer(black_box(bind), black_box(&mut out)));
         });
     });
 }
@@ -79,7 +78,7 @@ pub(crate) fn alter_context(c: &mut Criterion) {
     group.throughput(bytes(alter.len() + response.len()));
     group.bench_function("connection", |b| {
         b.iter(|| {
-            black_box(host.alter_context(black_box(&alter)));
+            black_box(black_box(&mut host).alter_context(black_box(&alter)));
         });
     });
     limit_copy(&mut group, "limit-copy", &alter, &response);
@@ -97,7 +96,7 @@ pub(crate) fn call(c: &mut Criterion) {
         group.throughput(bytes(len + sent.len()));
         group.bench_function(BenchmarkId::new("connection", len), |b| {
             b.iter(|| {
-                black_box(host.call(black_box(&request)));
+                black_box(black_box(&mut host).call(black_box(&request)));
             });
         });
         let plain = Answer::from(&answer());
@@ -105,11 +104,12 @@ pub(crate) fn call(c: &mut Criterion) {
         let (mut fields, mut out) = (Request::EMPTY, [0; 256]);
         group.bench_function(BenchmarkId::new("limit-fixed-offsets", len), |b| {
             b.iter(|| {
-                black_box(limits::request_fields(black_box(&request), &mut fields));
-                black_box(&mut fields);
+                let to = black_box(&mut fields);
+                black_box(limits::request_fields(black_box(&request), to));
+                let (call, context) = black_box((CALL.0, 0));
                 let (template, answer) = (black_box(template), black_box(&plain));
-                black_box(limits::put_answer(template, CALL.0, 0, answer, &mut out));
-                black_box(&mut out);
+                let out = black_box(&mut out);
+                black_box(limits::put_answer(template, call, context, answer, out));
             });
         });
         limit_copy(&mut group, &format!("limit-copy/{len}"), &request, &sent);
@@ -129,6 +129,7 @@ pub(crate) fn client_call(c: &mut Criterion) {
         group.throughput(bytes(len + received.len()));
         group.bench_function(BenchmarkId::new("connection", len), |b| {
             b.iter(|| {
+                let client = black_box(&mut client);
                 black_box(&client.call(black_box(&asked), &mut received));
             });
         });
