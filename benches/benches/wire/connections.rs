@@ -2,7 +2,7 @@
 
 use crate::{
     agreement, limits,
-    messages::bytes,
+    messages::{Aligned, bytes},
     ours::{self, Client, Host},
     peers::{Answer, Request, binrw_bind, deku_bind, hand_written_bind, zerocopy_bind},
     samples::{
@@ -60,10 +60,10 @@ fn bind_peer<T>(
     bind: &[u8],
     answer: impl Fn(&[u8], &mut [u8]) -> T,
 ) {
-    let mut out = [0; 512];
+    let mut out = Aligned([0; 512]);
     group.bench_function(who, |b| {
         b.iter(|| {
-            black_box(&answer(black_box(bind), black_box(&mut out)));
+            black_box(&answer(black_box(bind), black_box(&mut out.0)));
         });
     });
 }
@@ -99,16 +99,16 @@ pub(crate) fn call(c: &mut Criterion) {
                 black_box(black_box(&mut host).call(black_box(&request)));
             });
         });
-        let plain = Answer::from(&answer());
+        let plain = Aligned(Answer::from(&answer()));
         let template = sent.first_chunk().unwrap();
-        let (mut fields, mut out) = (Request::EMPTY, [0; 256]);
+        let (mut fields, mut out) = (Aligned(Request::EMPTY), Aligned([0; 256]));
         group.bench_function(BenchmarkId::new("limit-fixed-offsets", len), |b| {
             b.iter(|| {
-                let to = black_box(&mut fields);
+                let to = black_box(&mut fields.0);
                 black_box(limits::request_fields(black_box(&request), to));
                 let (call, context) = black_box((CALL.0, 0));
-                let (template, answer) = (black_box(template), black_box(&plain));
-                let out = black_box(&mut out);
+                let (template, answer) = (black_box(template), black_box(&plain.0));
+                let out = black_box(&mut out.0);
                 black_box(limits::put_answer(template, call, context, answer, out));
             });
         });
