@@ -108,7 +108,7 @@ def activate(to: argparse.Namespace) -> dict[str, object]:
     answer = connection.call(REQUEST_ACTIVATION, struct.pack("<II", len(message), len(message)) + message)
     listed, chain, at = connection.call(GET_HOST_CERTIFICATE), [], 1
     while at < len(listed):
-        (size,) = struct.unpack_from("<H", listed, at)
+        size = int.from_bytes(listed[at : at + 2], "little")
         chain, at = [*chain, listed[at + 2 : at + 2 + size]], at + 2 + size
     if at != len(listed) or not 1 <= len(chain) == listed[0] <= 4:
         raise Failure("the list of certificates is malformed")
@@ -141,7 +141,7 @@ def main() -> int:
     except Failure as failure:
         told = {"code": (*failure.args, None)[1], "text": failure.args[0]}
     except Exception as error:  # whatever else a host sends, it is as if it had not answered
-        told = {"code": None, "text": f"{type(error).__name__}: {error}"}
+        told = {"code": None, "text": f"{type(error).__name__}: {str(error) or 'a signature is false'}"}
     shown = f"{'' if told['code'] == LICENSED else 'not '}activated ({told['code'] or 'no answer'}): {told['text']}"
     print(json.dumps(told) if to.json else shown)
     return {LICENSED: 0, NOT_ENOUGH_COUNT: 3}.get(told["code"], 1)

@@ -8,5 +8,6 @@
 
 mod bad_input;
 mod binaries;
+mod foreign_peers;
 mod scenarios;
 mod support;
