@@ -43,7 +43,7 @@ pub(crate) fn long_message(length: usize) -> Vec<u8> {
 }
 
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
+    use core::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text

@@ -13,9 +13,11 @@
 //! Python with the packages of `requirements.txt` (`python3` unless set), `KMS_TEST_SAMBA_PYTHON` the
 //! one with Samba's bindings (`/usr/bin/python3` unless set, for which Debian builds them).
 
+mod capture;
 mod certificates;
 mod dissection;
 mod exchange;
+mod fields;
 mod fragments;
 mod lying_host;
 mod messages;

@@ -272,7 +272,7 @@ async fn the_python_client_believes_no_host_that_lies() {
         ("its counts differ", "stub is malformed", Lie { output: |n, it| if n == 1 { it[32] += 1 }, ..honest }),
         ("its count is too high", "stub is malformed", Lie { output: |n, it| if n == 1 { it[24] += 1; it[32] += 1 }, ..honest }),
         ("its array is null", "stub is malformed", Lie { output: |n, it| if n == 1 { it[28..32].fill(0) }, ..honest }),
-        ("it is cut short", "closed the connection", Lie { output: |n, it| if n == 1 { it.truncate(100); it[3] = 3; } else if n > 1 { it.clear() }, ..honest }),
+        ("it is cut short", "timed out", Lie { output: |n, it| if n == 1 { it.truncate(100); it[3] = 3; } else if n > 1 { it.clear() }, ..honest }),
     ];
     for (lie, text, host) in lies {
         let mut command = ask(&folder, lying_host::serve(&folder.path("kms1"), host))
