@@ -9,6 +9,8 @@ mod ndr;
 mod reassembly;
 
 pub mod client;
+#[doc = include_str!("../docs/writing-a-client.md")]
+pub mod guide {}
 pub mod pdu;
 pub mod server;
 

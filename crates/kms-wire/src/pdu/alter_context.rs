@@ -3,6 +3,15 @@ use kms_core::{ByteOrder, DecodeError, Reader, Writer};
 
 /// Proposes further contexts on an open connection (C706 section 12.6.4.1): the form of a
 /// [`Bind`], whose fragment sizes and association group count for nothing here.
+///
+/// | offset | size | field |
+/// | --- | --- | --- |
+/// | 16 | 2 | longest fragment sent, not used |
+/// | 18 | 2 | longest fragment received, not used |
+/// | 20 | 4 | association group, not used |
+/// | 24 | 1 | number of contexts, at most 16 |
+/// | 25 | 3 | reserved |
+/// | 28 | | contexts |
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the form is that of a bind")]
 pub struct AlterContext(pub Bind);

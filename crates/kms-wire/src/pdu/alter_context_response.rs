@@ -3,6 +3,17 @@ use kms_core::{ByteOrder, DecodeError, Reader, Writer};
 
 /// The answer to an [`AlterContext`](super::AlterContext) (C706 section 12.6.4.2): the form of a
 /// [`BindAck`], with no secondary address.
+///
+/// | offset | size | field |
+/// | --- | --- | --- |
+/// | 16 | 2 | longest fragment sent, as the bind_ack said |
+/// | 18 | 2 | longest fragment received, as the bind_ack said |
+/// | 20 | 4 | association group |
+/// | 24 | 2 | length of the secondary address, 0 |
+/// | 26 | 2 | padding |
+/// | 28 | 1 | number of results, at most 16 |
+/// | 29 | 3 | reserved |
+/// | 32 | 24 each | results, in the order of the contexts |
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "the form is that of a bind_ack")]
 pub struct AlterContextResponse<'a>(pub BindAck<'a>);

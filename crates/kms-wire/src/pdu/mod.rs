@@ -4,6 +4,21 @@
 //! type, [`AnyPdu`] one with whatever body its header names. Bytes behind a body's last field are
 //! passed over, since implementations pad.
 //!
+//! | type | body | from | offsets 16 and on |
+//! | --- | --- | --- | --- |
+//! | 0 | [`Request`] | client | allocation hint, context, operation, object, stub |
+//! | 2 | [`Response`] | host | allocation hint, context, cancel count, stub |
+//! | 3 | [`Fault`] | host | allocation hint, context, cancel count, status |
+//! | 11 | [`Bind`] | client | fragment sizes, association group, contexts |
+//! | 12 | [`BindAck`] | host | fragment sizes, association group, address, results |
+//! | 13 | [`BindNak`] | host | reason, versions |
+//! | 14 | [`AlterContext`] | client | as a bind |
+//! | 15 | [`AlterContextResponse`] | host | as a bind_ack |
+//! | 18 | [`CoCancel`] | client | nothing |
+//! | 19 | [`Orphaned`] | client | nothing |
+//!
+//! The tables of the types give offsets in the whole PDU, the header's 16 bytes counted.
+//!
 //! Both integer orders are read and written. Authentication is not part of this protocol: a PDU
 //! with an authentication trailer is not read.
 

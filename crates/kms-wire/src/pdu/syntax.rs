@@ -5,6 +5,11 @@ use uuid::{Uuid, uuid};
 /// An interface or a transfer syntax with its version (C706 section 12.6.3.1, `p_syntax_id_t`):
 /// 20 bytes.
 ///
+/// | offset | size | field |
+/// | --- | --- | --- |
+/// | 0 | 16 | UUID |
+/// | 16 | 4 | version |
+///
 /// On the wire the first three fields of the UUID are integers in the sender's order, and so is the
 /// version.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,6 +7,11 @@ use std::collections::BTreeMap;
 
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python");
 
+const PAGE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../crates/kms-wire/docs/writing-a-client.md"
+);
+
 const BELIEVED: &str = "believed";
 
 /// The cases of `certificates.py` about chains, with what the client says of each.
@@ -106,6 +111,14 @@ async fn the_python_client_believes_only_what_the_certificates_allow() {
     let seen = run(command).await.exits(0).json();
     assert_each(&seen["chains"], &CHAINS);
     assert_each(&seen["answers"], &ANSWERS);
+}
+
+#[tokio::test]
+#[ignore = "needs python with cryptography: pip install -r examples/python/requirements.txt"]
+async fn the_answer_in_the_page_for_other_languages_is_rightly_signed() {
+    let mut command = Python::with_cryptography().await.script("page.py");
+    command.arg(PAGE);
+    run(command).await.exits(0).says(&["verified"]);
 }
 
 /// Every case is there, none is unknown, and each says what is wanted.
