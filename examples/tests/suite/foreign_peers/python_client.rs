@@ -14,6 +14,7 @@ use std::{net::TcpListener, process::Command};
 
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/python/kms_client.py");
 const SOURCE: &str = include_str!("../../../python/kms_client.py");
+const README: &str = include_str!("../../../python/README.md");
 
 /// How the client is called; a test changes what it is about.
 struct Call {
@@ -98,6 +99,20 @@ fn the_client_has_at_most_150_lines_and_needs_only_cryptography() {
         })
         .collect();
     assert_eq!(beyond, [""; 0]);
+}
+
+#[test]
+fn its_readme_names_a_product_as_the_catalogue_does() {
+    let product = product();
+    for named in [
+        product.group.as_str(),
+        &product.application_id.to_string(),
+        &product.activation_id.to_string(),
+        &product.counted_id.to_string(),
+        &format!("--needed {}", product.threshold.machines()),
+    ] {
+        assert!(README.contains(named), "{named}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,10 @@ use std::{env, ffi::OsString, path::Path, process::Command};
 const REQUIREMENTS: &str = "examples/tests/suite/foreign_peers/requirements.txt";
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/foreign_peers");
 
+/// Versions before 42 lack what the scripts and the client use.
+const CRYPTOGRAPHY: &str =
+    "from cryptography.x509 import Certificate; Certificate.not_valid_before_utc";
+
 /// A Python with the modules that a script imports.
 #[derive(Clone, Debug)]
 pub(crate) struct Python(OsString);
@@ -14,25 +18,31 @@ pub(crate) struct Python(OsString);
 impl Python {
     /// That with `cryptography`.
     pub(crate) async fn with_cryptography() -> Self {
-        Self::new("KMS_TEST_PYTHON", "python3", "cryptography", &pip()).await
+        Self::new("KMS_TEST_PYTHON", "python3", CRYPTOGRAPHY, &pip()).await
     }
 
     /// That with impacket.
     pub(crate) async fn with_impacket() -> Self {
-        Self::new("KMS_TEST_PYTHON", "python3", "impacket", &pip()).await
+        Self::new("KMS_TEST_PYTHON", "python3", "import impacket", &pip()).await
     }
 
     /// That with Samba's bindings.
     pub(crate) async fn with_samba() -> Self {
         let how = "apt-get install python3-samba";
-        Self::new("KMS_TEST_SAMBA_PYTHON", "/usr/bin/python3", "samba", how).await
+        Self::new(
+            "KMS_TEST_SAMBA_PYTHON",
+            "/usr/bin/python3",
+            "import samba",
+            how,
+        )
+        .await
     }
 
-    async fn new(variable: &str, default: &str, module: &str, how: &str) -> Self {
+    async fn new(variable: &str, default: &str, wanted: &str, how: &str) -> Self {
         let python = Self(env::var_os(variable).unwrap_or_else(|| default.into()));
         let mut check = python.command();
-        check.args(["-c", &format!("import {module}")]);
-        let advice = format!("{how}, or set {variable} to a Python that can import {module}");
+        check.args(["-c", wanted]);
+        let advice = format!("{how}, or set {variable} to a Python that can do: {wanted}");
         let outcome = run_or(check, &advice).await;
         assert_eq!(outcome.code, Some(0), "{advice}\n{outcome}");
         python
