@@ -1,0 +1,400 @@
+//! PDUs of a host, read without the codec under test (C706 section 12.6).
+
+use super::{Expected, fields::Fields};
+
+/// The size of a header.
+pub(super) const HEADER: usize = 16;
+const NDR: &str = "045d888aeb1cc9119fe808002b10486002000000";
+const NIL: &str = "0000000000000000000000000000000000000000";
+
+/// The types by their numbers.
+const TYPES: [(u8, &str); 12] = [
+    (0, "request"),
+    (2, "response"),
+    (3, "fault"),
+    (11, "bind"),
+    (12, "bind_ack"),
+    (13, "bind_nak"),
+    (14, "alter_context"),
+    (15, "alter_context_resp"),
+    (16, "auth3"),
+    (17, "shutdown"),
+    (18, "co_cancel"),
+    (19, "orphaned"),
+];
+
+/// What all connections of a host have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Common {
+    pub(super) port: u16,
+    /// 0 before it is known.
+    pub(super) group: u32,
+    /// The fragment size of this connection.
+    pub(super) fragment_size: u16,
+}
+
+/// Bytes that are read from the front, little-endian; past the end everything is zero and `short`.
+struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    short: bool,
+}
+
+impl<'a> Cursor<'a> {
+    const fn new(bytes: &'a [u8]) -> Self {
+        let (at, short) = (0, false);
+        Self { bytes, at, short }
+    }
+
+    fn take(&mut self, len: usize) -> &'a [u8] {
+        let found = self.bytes.get(self.at..).and_then(|rest| rest.get(..len));
+        self.at = self.at.saturating_add(len);
+        self.short |= found.is_none();
+        found.unwrap_or_default()
+    }
+
+    fn number(&mut self, len: usize) -> u32 {
+        let bytes = self.take(len).iter().rev();
+        bytes.fold(0, |number, byte| number << 8 | u32::from(*byte))
+    }
+
+    fn small(&mut self, len: usize) -> usize {
+        usize::try_from(self.number(len)).unwrap_or(usize::MAX)
+    }
+
+    fn rest(&mut self) -> &'a [u8] {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        self.at = self.bytes.len();
+        rest
+    }
+}
+
+/// How long the PDU is that begins here, once its header has come.
+pub(super) fn length(bytes: &[u8]) -> Option<usize> {
+    let mut cursor = Cursor::new(bytes.get(..HEADER)?);
+    cursor.take(8);
+    Some(cursor.small(2).max(HEADER))
+}
+
+/// Whether it is a response that others follow.
+pub(super) fn is_fragment(pdu: &[u8]) -> bool {
+    pdu.get(2) == Some(&2) && pdu.get(3).is_some_and(|flags| flags & 2 == 0)
+}
+
+/// The fields of a PDU, or of the fragments of a response put together.
+pub(super) fn read(pdus: &[Vec<u8>], common: Common) -> Fields {
+    let Some(first) = pdus.first() else {
+        return Fields::default().with("type", "nothing");
+    };
+    let mut fields = read_header(first);
+    let body = first.get(HEADER..).unwrap_or_default();
+    let mut cursor = Cursor::new(body);
+    match first.get(2) {
+        Some(12 | 15) => read_ack(&mut cursor, &mut fields),
+        Some(13) => read_nak(&mut cursor, &mut fields),
+        Some(3) => read_fault(&mut cursor, &mut fields),
+        Some(2) => read_response(pdus, common, &mut fields),
+        _ => {}
+    }
+    let whole = if cursor.short { "cut off" } else { "whole" };
+    fields.with("body", whole)
+}
+
+fn read_header(pdu: &[u8]) -> Fields {
+    let mut cursor = Cursor::new(pdu);
+    let (major, minor, number) = (cursor.number(1), cursor.number(1), cursor.number(1));
+    let name = TYPES.iter().find(|(known, _)| u32::from(*known) == number);
+    let name = name.map_or_else(
+        || format!("number {number}"),
+        |(_, name)| (*name).to_owned(),
+    );
+    let flags = cursor.number(1);
+    Fields::default()
+        .with("type", name)
+        .with("version", format_args!("{major}.{minor}"))
+        .with("flags", format_args!("{flags:#04x}"))
+        .with("drep", hex(cursor.take(4)))
+        .with("length", cursor.number(2))
+        .with("auth_length", cursor.number(2))
+        .with("call_id", cursor.number(4))
+}
+
+fn read_ack(cursor: &mut Cursor<'_>, fields: &mut Fields) {
+    fields.set("max_xmit_frag", cursor.number(2));
+    fields.set("max_recv_frag", cursor.number(2));
+    fields.set("assoc_group", cursor.number(4));
+    let len = cursor.small(2);
+    let address = cursor.take(len);
+    fields.set(
+        "secondary_address",
+        format_args!("{:?}", String::from_utf8_lossy(address)),
+    );
+    cursor.take(cursor.at.next_multiple_of(4) - cursor.at);
+    let number = cursor.number(4) & 0xff;
+    let mut results = Vec::new();
+    for _ in 0..number {
+        let (result, reason) = (cursor.number(2), cursor.number(2));
+        results.push(result_text(result, reason, &hex(cursor.take(20))));
+    }
+    fields.set("results", format_args!("[{}]", results.join(" ")));
+}
+
+fn result_text(result: u32, reason: u32, syntax: &str) -> String {
+    let syntax = match syntax {
+        NDR => "NDR",
+        NIL => "nil",
+        other => other,
+    };
+    format!("{result}:{reason}:{syntax}")
+}
+
+fn read_nak(cursor: &mut Cursor<'_>, fields: &mut Fields) {
+    fields.set("reason", cursor.number(2));
+    let number = cursor.number(1);
+    let versions: Vec<String> = (0..number)
+        .map(|_| format!("{}.{}", cursor.number(1), cursor.number(1)))
+        .collect();
+    fields.set("versions", versions.join(" "));
+}
+
+fn read_fault(cursor: &mut Cursor<'_>, fields: &mut Fields) {
+    cursor.take(4); // allocation hint
+    fields.set("context_id", cursor.number(2));
+    fields.set("cancel_count", cursor.number(1));
+    cursor.take(1); // flags of [MS-RPCE]
+    fields.set("status", format_args!("{:08x}", cursor.number(4)));
+    cursor.take(4); // reserved
+}
+
+/// Puts the fragments together, and says what is wrong with them.
+fn read_response(pdus: &[Vec<u8>], common: Common, fields: &mut Fields) {
+    let call = |pdu: &[u8]| pdu.get(12..16).map(<[u8]>::to_vec);
+    let mut stub = Vec::new();
+    let mut faults = Vec::new();
+    for (at, pdu) in pdus.iter().enumerate() {
+        let (first, last) = (at == 0, at + 1 == pdus.len());
+        let flags = u8::from(first) | u8::from(last) << 1;
+        if pdu.get(2) != Some(&2) {
+            faults.push("another PDU between its fragments");
+        }
+        if pdu.get(3) != Some(&flags) {
+            faults.push("flags of a fragment");
+        }
+        if call(pdu) != pdus.first().and_then(|pdu| call(pdu)) {
+            faults.push("call id of a fragment");
+        }
+        if pdu.len() > usize::from(common.fragment_size) {
+            faults.push("fragment longer than negotiated");
+        }
+        let mut cursor = Cursor::new(pdu);
+        cursor.take(HEADER + 4); // allocation hint
+        let context_id = cursor.number(2);
+        if first {
+            fields.set("context_id", context_id);
+            fields.set("cancel_count", cursor.number(1));
+        } else {
+            if Some(context_id.to_string().as_str()) != fields.get("context_id") {
+                faults.push("context of a fragment");
+            }
+            cursor.take(1);
+        }
+        cursor.take(1); // reserved
+        let part = cursor.rest();
+        if !last && part.len() % 8 != 0 {
+            faults.push("fragment that is no multiple of 8");
+        }
+        if cursor.short {
+            faults.push("fragment too short");
+        }
+        stub.extend_from_slice(part);
+    }
+    if faults.is_empty() {
+        faults.push("right");
+    }
+    fields.set("fragments", faults.join(", "));
+    read_outcome(&stub, fields);
+}
+
+/// The stub of either operation (PROTOCOL section 2), and what it carries (section 3).
+fn read_outcome(stub: &[u8], fields: &mut Fields) {
+    let mut cursor = Cursor::new(stub);
+    let (n, referent) = (cursor.small(4), cursor.number(4));
+    fields.set("array", if referent == 0 { "null" } else { "present" });
+    let mut message: &[u8] = &[];
+    if referent != 0 {
+        let max_count = cursor.small(4);
+        message = cursor.take(n);
+        cursor.take(cursor.at.next_multiple_of(4) - cursor.at);
+        if max_count != n {
+            fields.set("max_count", max_count);
+        }
+    }
+    fields.set("n", n);
+    fields.set("hresult", format_args!("{:08x}", cursor.number(4)));
+    let rest = cursor.rest().len();
+    let form = if cursor.short || rest > 3 {
+        "wrong"
+    } else {
+        "right"
+    };
+    fields.set("stub", form);
+    if referent != 0 {
+        read_activation(message, fields);
+        read_certificates(message, fields);
+    }
+}
+
+fn read_activation(message: &[u8], fields: &mut Fields) {
+    let mut cursor = Cursor::new(message);
+    let version = (cursor.number(2), cursor.number(2));
+    let count = cursor.number(4);
+    let intervals = [cursor.number(4), cursor.number(4)];
+    let (validity, reserved) = (cursor.number(4), cursor.number(4));
+    let cmid = hex(cursor.take(16));
+    cursor.take(8 + 8 + 64); // host time, key id, signature
+    let ranges = intervals
+        .iter()
+        .all(|interval| (15..=43_200).contains(interval));
+    let right = version == (1, 0) && ranges && validity != 0 && reserved == 0;
+    if !cursor.short && cursor.rest().is_empty() && right {
+        fields.set("count", count);
+        fields.set("cmid", cmid);
+    }
+}
+
+fn read_certificates(message: &[u8], fields: &mut Fields) {
+    let mut cursor = Cursor::new(message);
+    let number = cursor.number(1);
+    for _ in 0..number {
+        let len = cursor.small(2);
+        if cursor.take(len).first() != Some(&0x30) {
+            return;
+        }
+    }
+    if (1..=4).contains(&number) && !cursor.short && cursor.rest().is_empty() {
+        fields.set("certificates", "1 to 4");
+    }
+}
+
+impl Expected {
+    /// The fields that a PDU must have.
+    pub(super) fn fields(&self, common: Common) -> Fields {
+        let header = |name: &str, minor: u8, flags: u8, call_id: Option<u32>| {
+            let mut fields = Fields::default()
+                .with("type", name)
+                .with("version", format_args!("5.{minor}"))
+                .with("flags", format_args!("{flags:#04x}"))
+                .with("drep", "10000000")
+                .with("auth_length", 0)
+                .with("body", "whole");
+            if let Some(call_id) = call_id {
+                fields.set("call_id", call_id);
+            }
+            fields
+        };
+        let ack = |fields: Fields, size: u16, address: &str, results: &[(u16, u16)]| {
+            let results: Vec<String> = results
+                .iter()
+                .map(|&(result, reason)| {
+                    let syntax = if result == 0 { NDR } else { NIL };
+                    result_text(result.into(), reason.into(), syntax)
+                })
+                .collect();
+            let fields = fields
+                .with("max_xmit_frag", size)
+                .with("max_recv_frag", size)
+                .with("secondary_address", format_args!("{address:?}"))
+                .with("results", format_args!("[{}]", results.join(" ")));
+            if common.group == 0 {
+                fields
+            } else {
+                fields.with("assoc_group", common.group)
+            }
+        };
+        match self {
+            Self::BindAck {
+                call_id,
+                fragment_size,
+                results,
+                multiplexed,
+                minor_version,
+            } => {
+                let flags = if *multiplexed { 0x13 } else { 0x03 };
+                let address = format!("{}\0", common.port);
+                let fields = header("bind_ack", *minor_version, flags, Some(*call_id));
+                ack(fields, *fragment_size, &address, results)
+            }
+            Self::AlterContextResp {
+                call_id,
+                fragment_size,
+                results,
+                minor_version,
+            } => {
+                let fields = header("alter_context_resp", *minor_version, 0x03, Some(*call_id));
+                ack(fields, *fragment_size, "", results)
+            }
+            Self::BindNak { call_id, reason } => header("bind_nak", 0, 0x03, *call_id)
+                .with("reason", reason)
+                .with("versions", "5.0 5.1"),
+            Self::Fault {
+                call_id,
+                status,
+                did_not_execute,
+                context_id,
+                minor_version,
+            } => {
+                let flags = if *did_not_execute { 0x23 } else { 0x03 };
+                header("fault", *minor_version, flags, Some(*call_id))
+                    .with("context_id", context_id)
+                    .with("cancel_count", 0)
+                    .with("status", status)
+            }
+            Self::Response {
+                call_id,
+                hresult,
+                context_id,
+                cmid,
+                count,
+                certificates,
+                minor_version,
+            } => {
+                // The flags of fragments are looked at where they are put together.
+                let array = if *hresult == "00000000" {
+                    "present"
+                } else {
+                    "null"
+                };
+                let mut fields = Fields::default()
+                    .with("type", "response")
+                    .with("call_id", call_id)
+                    .with("version", format_args!("5.{minor_version}"))
+                    .with("drep", "10000000")
+                    .with("auth_length", 0)
+                    .with("context_id", context_id)
+                    .with("cancel_count", 0)
+                    .with("fragments", "right")
+                    .with("stub", "right")
+                    .with("hresult", hresult)
+                    .with("array", array);
+                if array == "null" {
+                    fields.set("n", 0);
+                }
+                if let Some(cmid) = cmid {
+                    fields.set("n", 120);
+                    fields.set("cmid", cmid);
+                }
+                if let Some(count) = count {
+                    fields.set("count", count);
+                }
+                if *certificates {
+                    fields.set("certificates", "1 to 4");
+                }
+                fields
+            }
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
