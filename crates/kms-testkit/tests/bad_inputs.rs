@@ -31,13 +31,15 @@ fn the_engine_bears_every_bad_input() {
 #[test]
 fn each_group_has_its_number_of_cases() {
     let corpus = corpus();
-    let minimum = [("H header", 40),
+    let minimum = [
+        ("H header", 40),
         ("B bind", 56),
         ("S ordering", 28),
         ("F fragments", 44),
         ("A authentication", 24),
         ("N payload", 84),
-        ("T transport", 44)];
+        ("T transport", 44),
+    ];
     for (name, least) in minimum {
         let group = corpus.groups.iter().find(|group| group.group == name);
         let cases = group.map_or(0, |group| group.cases.len());

@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod binaries;
+mod corpus;
 mod foreign_peers;
 mod scenarios;
 mod support;
