@@ -124,6 +124,7 @@ impl HostCorpus {
         let path = folder.join("probe.json");
         let probe: Probe = read(&path)?;
         check_format(&path, probe.format)?;
+        check_named(&path, &probe.bytes)?;
         for lines in [
             &probe.bind,
             &probe.activation,
@@ -137,6 +138,7 @@ impl HostCorpus {
         for path in files(&folder.join("host"))? {
             let group: HostGroup = read(&path)?;
             check_format(&path, group.format)?;
+            check_named(&path, &group.bytes)?;
             for case in &group.cases {
                 check(&path, case, &group.bytes)?;
                 check_name(&path, &case.name, &mut names)?;
@@ -208,6 +210,14 @@ pub(super) fn check_bytes(
             case: case.to_owned(),
             source,
         })
+}
+
+/// That bytes with names are bytes, whether or not a case names them.
+pub(super) fn check_named(path: &Path, named: &BTreeMap<String, Lines>) -> Result<(), CorpusError> {
+    for (name, lines) in named {
+        check_bytes(path, name, lines, named)?;
+    }
+    Ok(())
 }
 
 pub(super) fn check_name(

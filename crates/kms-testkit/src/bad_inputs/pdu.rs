@@ -398,3 +398,102 @@ impl Expected {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMON: Common = Common {
+        port: 1688,
+        group: 7,
+        fragment_size: 2048,
+    };
+
+    /// A response of call 2 in context 0 with this part of a stub.
+    fn response(flags: u8, stub: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(HEADER + 8 + stub.len())
+            .unwrap()
+            .to_le_bytes();
+        let mut pdu = vec![5, 0, 2, flags, 0x10, 0, 0, 0];
+        pdu.extend(length);
+        pdu.extend([0, 0, 2, 0, 0, 0]);
+        pdu.extend([0; 8]);
+        pdu.extend(stub);
+        pdu
+    }
+
+    fn refusal() -> Vec<u8> {
+        [&[0; 8][..], &[0x41, 0xf0, 0x04, 0xc0]].concat()
+    }
+
+    fn fragments(pdus: &[Vec<u8>]) -> String {
+        read(pdus, COMMON)
+            .get("fragments")
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    #[test]
+    fn a_response_in_fragments_is_put_together() {
+        let stub = refusal();
+        let pdus = [response(1, &stub[..8]), response(2, &stub[8..])];
+        assert!(is_fragment(&pdus[0]) && !is_fragment(&pdus[1]));
+        let expected = Expected::Response {
+            call_id: 2,
+            hresult: "c004f041".to_owned(),
+            context_id: 0,
+            cmid: None,
+            count: None,
+            certificates: false,
+            minor_version: 0,
+        };
+        let found = read(&pdus, COMMON);
+        let missing = expected.fields(COMMON).missing_in(&found);
+        assert!(missing.is_empty(), "{missing} in {found}");
+    }
+
+    #[test]
+    fn each_rule_of_fragments_is_looked_at() {
+        let stub = refusal();
+        let (first, last) = (response(1, &stub[..8]), response(2, &stub[8..]));
+        assert_eq!(fragments(&[first.clone(), last.clone()]), "right");
+        let changed = |at: usize, value: u8| {
+            let mut pdu = last.clone();
+            pdu[at] = value;
+            fragments(&[first.clone(), pdu])
+        };
+        assert_eq!(changed(2, 3), "another PDU between its fragments");
+        assert_eq!(changed(3, 3), "flags of a fragment");
+        assert_eq!(changed(12, 3), "call id of a fragment");
+        assert_eq!(changed(20, 1), "context of a fragment");
+        let odd = [response(1, &stub[..7]), response(2, &stub[7..])];
+        assert_eq!(fragments(&odd), "fragment that is no multiple of 8");
+        let long = [response(3, &[0; 2025])];
+        assert_eq!(fragments(&long), "fragment longer than negotiated");
+        assert_eq!(
+            fragments(&[first[..20].to_vec(), last]),
+            "fragment too short"
+        );
+    }
+
+    #[test]
+    fn a_pdu_that_is_cut_is_seen() {
+        let whole = [
+            5, 0, 13, 3, 0x10, 0, 0, 0, 23, 0, 0, 0, 1, 0, 0, 0, 4, 0, 2, 5, 0, 5, 1,
+        ];
+        let expected = Expected::BindNak {
+            call_id: Some(1),
+            reason: 4,
+        };
+        let expected = expected.fields(COMMON);
+        let found = read(&[whole.to_vec()], COMMON);
+        assert!(expected.missing_in(&found).is_empty(), "{found}");
+        for len in HEADER..whole.len() {
+            let found = read(&[whole[..len].to_vec()], COMMON);
+            assert!(!expected.missing_in(&found).is_empty(), "{found}");
+        }
+        assert_eq!(length(&whole), Some(whole.len()));
+        assert_eq!(length(&whole[..15]), None);
+        assert_eq!(read(&[], COMMON).to_string(), "type nothing");
+    }
+}

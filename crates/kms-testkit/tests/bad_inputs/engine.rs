@@ -40,7 +40,7 @@ pub(crate) struct Engine {
 }
 
 /// A fault that is put into the host, to see that the runner notices.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Faulty {
     /// It never answers.
     Silent,
