@@ -1,6 +1,7 @@
 //! The bad inputs against the engines in memory, and proof that their runner can fail.
 
 #![allow(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "the helpers of a test fail as the test does"
 )]

@@ -6,7 +6,7 @@ use super::{
     fields::Fields,
     pdu::{self, Common},
 };
-use core::time::Duration;
+use core::{slice::from_ref, time::Duration};
 use std::{collections::BTreeMap, time::Instant};
 
 /// How long a flood may go on, or a close be waited for, before the host is held to hang.
@@ -272,7 +272,7 @@ impl<'a, N: Network> Peer<'a, N> {
         if self.input.is_empty() {
             return Ok(());
         }
-        let found = pdu::read(&[self.input.clone()], self.common);
+        let found = pdu::read(from_ref(&self.input), self.common);
         Err(Failure::new(self.at, expected, found))
     }
 

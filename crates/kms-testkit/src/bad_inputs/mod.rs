@@ -14,7 +14,9 @@
 
 mod case;
 mod client;
+mod client_run;
 mod corpus;
+mod expected;
 mod fields;
 mod host;
 mod lines;
@@ -24,9 +26,8 @@ mod tcp;
 mod transport;
 
 pub use case::{Action, Begin, Case, Ending, Expected, Reach, Step};
-pub use client::{
-    Accepted, Client, ClientCase, ClientCorpus, ClientSetup, ClientStep, Outcome, run_client,
-};
+pub use client::{Accepted, Client, ClientCase, ClientCorpus, ClientSetup, ClientStep, Outcome};
+pub use client_run::run_client;
 pub use corpus::{CorpusError, HostCorpus, HostGroup, Probe, folder};
 pub use host::{DEADLINE, run_host};
 pub use lines::{Known, Lines, LinesError};
