@@ -16,7 +16,9 @@ pub(super) fn check_error(
     let offset = error.offset();
     assert!(offset <= bytes.len(), "{error} in {} bytes", bytes.len());
     match error.kind() {
-        DecodeErrorKind::Truncated { wanted, available, .. } => {
+        DecodeErrorKind::Truncated {
+            wanted, available, ..
+        } => {
             assert!(wanted > available, "{error}");
             assert!(offset + available <= bytes.len(), "{error}");
         }
