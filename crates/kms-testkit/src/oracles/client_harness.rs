@@ -24,6 +24,7 @@ pub struct ClientHarness {
     events: Vec<ClientEvent>,
     sent: Vec<u8>,
     closed: bool,
+    most_memory: usize,
 }
 
 impl Default for ClientHarness {
@@ -42,6 +43,7 @@ impl ClientHarness {
             events: Vec::new(),
             sent: Vec::new(),
             closed: false,
+            most_memory: 0,
         }
     }
 
@@ -55,6 +57,12 @@ impl ClientHarness {
     #[must_use]
     pub fn sent(&self) -> &[u8] {
         &self.sent
+    }
+
+    /// The most that the connection held after any step, in bytes.
+    #[must_use]
+    pub const fn most_memory(&self) -> usize {
+        self.most_memory
     }
 
     /// Whether the connection is closed.
@@ -179,6 +187,7 @@ impl ClientHarness {
     fn check(&mut self) {
         let memory = self.connection.memory();
         assert!(memory <= MAX_CONNECTION_MEMORY, "{memory} bytes held");
+        self.most_memory = self.most_memory.max(memory);
         assert!(!self.closed || self.connection.is_closed(), "open again");
         self.closed = self.connection.is_closed();
         assert_eq!(self.closed, self.model.is_closed());

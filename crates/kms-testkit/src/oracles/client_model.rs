@@ -1,7 +1,10 @@
 //! What a host's PDUs bring about in a client, written from PROTOCOL sections 1 and 2 and C706
 //! chapter 12 with the reference decoder alone.
 
-use super::reference::{self, Header, u16_at, u32_at};
+use super::{
+    pending::Pending,
+    reference::{self, Header, u16_at, u32_at},
+};
 
 const NDR: [u8; 16] = *b"\x8a\x88\x5d\x04\x1c\xeb\x11\xc9\x9f\xe8\x08\x00\x2b\x10\x48\x60";
 const INTERFACE_ON_THE_WIRE: &[u8; 20] =
@@ -37,7 +40,7 @@ pub(super) struct ClientModel {
     state: State,
     size: u16,
     next_call: u32,
-    input: Vec<u8>,
+    input: Pending,
     /// The events in their order; the harness takes them as the engine gives them.
     pub(super) events: Vec<ClientEvent>,
     /// All bytes that the client has to send so far.
@@ -77,7 +80,7 @@ impl ClientModel {
             state: State::Binding,
             size: 5840,
             next_call: 2,
-            input: Vec::new(),
+            input: Pending::new(),
             events: Vec::new(),
             output: bind.concat(),
         }
@@ -96,8 +99,8 @@ impl ClientModel {
     }
 
     /// The bytes of a PDU of which the rest has not come.
-    pub(super) const fn part(&self) -> usize {
-        self.input.len()
+    pub(super) fn part(&self) -> usize {
+        self.input.bytes().len()
     }
 
     /// Makes a call of this operation with this stub, which the state allows.
@@ -130,23 +133,23 @@ impl ClientModel {
     }
 
     pub(super) fn input(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+        self.input.push(bytes);
         while !self.is_closed() {
-            let Some(header) = Header::read(&self.input) else {
+            let Some(header) = Header::read(self.input.bytes()) else {
                 return;
             };
             let length = usize::from(header.length);
             let allowed = self.check(&header);
-            if allowed.is_ok() && self.input.len() < length {
+            if allowed.is_ok() && self.input.bytes().len() < length {
                 return;
             }
             let done = allowed.and_then(|()| {
-                let pdu: Vec<u8> = self.input.drain(..length).collect();
+                let pdu = self.input.take(length);
                 self.handle(&header, &pdu)
             });
             if let Err(end) = done {
                 self.state = State::Closed;
-                self.input = Vec::new();
+                self.input = Pending::new();
                 self.events.push(match end {
                     End::Broken(rule) => ClientEvent::Closed(rule),
                     End::Rejected(how, number) => ClientEvent::Rejected(how, number),

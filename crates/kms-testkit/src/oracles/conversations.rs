@@ -132,8 +132,10 @@ pub fn client_connection(data: &[u8]) {
     client.finish();
 }
 
-/// The longest stream that is also given byte by byte.
-const MAX_BYTEWISE: usize = 8 * 1024;
+/// The longest stream in chunks, and the longest that is also given byte by byte, in bytes: each
+/// chunk is followed by a round of polls.
+const MAX_STREAM: usize = 32 * 1024;
+const MAX_BYTEWISE: usize = 2 * 1024;
 
 /// A stream of PDUs in any chunks.
 ///
@@ -157,13 +159,14 @@ pub fn stream_in_chunks(data: &[u8]) {
     let mut pdus = PduMaker::new(sender);
     let mut segments = vec![Vec::new()];
     let (mut length, mut call) = (0, 1);
-    while !choices.is_empty() && length < MAX_FED {
+    while !choices.is_empty() && length < MAX_STREAM {
         let first = choices.byte();
         if first & 0x0f >= PDU_KINDS {
             call += 1;
             segments.push(Vec::new());
         } else if let Some(segment) = segments.last_mut() {
-            let bytes = pdus.step(first, &mut choices, call);
+            let mut bytes = pdus.step(first, &mut choices, call);
+            bytes.truncate(MAX_STREAM - length);
             length += bytes.len();
             segment.extend(bytes);
         }

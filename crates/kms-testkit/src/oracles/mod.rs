@@ -12,6 +12,7 @@ mod decoding;
 mod differential;
 mod messages;
 mod pdus;
+mod pending;
 mod reference;
 mod script;
 mod seeds;

@@ -62,6 +62,7 @@ pub struct ServerHarness {
     answered: Option<Call>,
     closed: bool,
     end_seen: bool,
+    most_memory: usize,
 }
 
 /// The association group of the harness's host.
@@ -88,6 +89,7 @@ impl ServerHarness {
             answered: None,
             closed: false,
             end_seen: false,
+            most_memory: 0,
         }
     }
 
@@ -101,6 +103,12 @@ impl ServerHarness {
     #[must_use]
     pub fn sent(&self) -> &[u8] {
         &self.sent
+    }
+
+    /// The most that the connection held after any step, in bytes.
+    #[must_use]
+    pub const fn most_memory(&self) -> usize {
+        self.most_memory
     }
 
     /// Whether the connection is closed.
@@ -250,14 +258,11 @@ impl ServerHarness {
             let fetched = self.fetch();
             let polled = self.poll_event();
             if let Some(call) = self.waiting.filter(|_| !self.closed) {
-                let calls = self.events.iter().filter_map(|event| match event {
-                    ServerEvent::RequestActivation(_, message) => Some(message.len()),
-                    ServerEvent::GetHostCertificate(_) => Some(0),
-                    ServerEvent::Closed(_) => None,
-                });
-                let lengths: Vec<_> = calls.collect();
-                let number = lengths.len().saturating_sub(1);
-                let length = lengths.last().copied().unwrap_or(0);
+                let length = match self.events.last() {
+                    Some(ServerEvent::RequestActivation(_, message)) => message.len(),
+                    _ => 0,
+                };
+                let number = self.events.len().saturating_sub(1);
                 self.respond(call, answer(number, length));
             } else if !fetched && !polled {
                 break;
@@ -317,6 +322,7 @@ impl ServerHarness {
     fn check(&mut self) {
         let memory = self.connection.memory();
         assert!(memory <= MAX_CONNECTION_MEMORY, "{memory} bytes held");
+        self.most_memory = self.most_memory.max(memory);
         assert!(!self.closed || self.connection.is_closed(), "open again");
         self.closed = self.connection.is_closed();
         let answers = self.model.answer_bytes;
@@ -338,7 +344,18 @@ pub(super) fn new_connection() -> Connection {
 
 /// Bytes that are not all the same.
 pub(super) fn pattern(length: usize) -> Vec<u8> {
-    (0..=250).cycle().take(length).collect()
+    const BLOCK: [u8; 251] = {
+        let mut block = [0; 251];
+        let mut at = 1;
+        while at < block.len() {
+            block[at] = block[at - 1] + 1;
+            at += 1;
+        }
+        block
+    };
+    let mut bytes = BLOCK.repeat(length / BLOCK.len() + 1);
+    bytes.truncate(length);
+    bytes
 }
 
 /// The model's name for it.

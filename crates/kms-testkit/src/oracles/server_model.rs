@@ -1,7 +1,10 @@
 //! PROTOCOL section 1 once more, from the host's side: what each PDU of a client brings about, to
 //! the byte. It uses the reference decoder and nothing of kms-wire's engine.
 
-use super::reference::{self, Bind, BindError, Context, Header, Request};
+use super::{
+    pending::Pending,
+    reference::{self, Bind, BindError, Context, Header, Request},
+};
 
 /// UUID and version of a syntax.
 type Syntax = ([u8; 16], u32);
@@ -31,7 +34,7 @@ pub(super) struct ServerModel {
     group: u32,
     state: State,
     minor: u8,
-    input: Vec<u8>,
+    input: Pending,
     assembling: Option<Assembling>,
     /// The call that waits for its reply.
     pub(super) waiting: Option<Waiting>,
@@ -86,7 +89,7 @@ impl ServerModel {
             group,
             state: State::Unbound,
             minor: 0,
-            input: Vec::new(),
+            input: Pending::new(),
             assembling: None,
             waiting: None,
             output: Vec::new(),
@@ -105,7 +108,7 @@ impl ServerModel {
     }
 
     pub(super) fn input(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+        self.input.push(bytes);
         self.advance();
     }
 
@@ -160,17 +163,17 @@ impl ServerModel {
 
     fn advance(&mut self) {
         while self.waiting.is_none() && self.closed().is_none() {
-            let Some(header) = Header::read(&self.input) else {
+            let Some(header) = Header::read(self.input.bytes()) else {
                 return;
             };
             let length = usize::from(header.length);
             let allowed = self.check(&header);
-            if allowed.is_ok() && self.input.len() < length {
+            if allowed.is_ok() && self.input.bytes().len() < length {
                 return;
             }
             self.pdus += 1;
             let done = allowed.and_then(|()| {
-                let pdu: Vec<u8> = self.input.drain(..length).collect();
+                let pdu = self.input.take(length);
                 self.handle(&header, &pdu)
             });
             if let Err(broken) = done {
