@@ -38,11 +38,14 @@ fn every_target_has_a_binary_and_seeds_and_nothing_else_has() {
         .map(|target| target.name.to_owned())
         .collect();
     assert_eq!(names.len(), TARGETS.len());
-    let seeds: BTreeSet<String> = entries(&folder("seeds")).iter().map(file_stem).collect();
+    let seeds: BTreeSet<String> = entries(&folder("seeds"))
+        .iter()
+        .map(|path| file_stem(path))
+        .collect();
     assert_eq!(seeds, names);
     let binaries: BTreeSet<String> = files(&folder("fuzz_targets"))
         .iter()
-        .map(file_stem)
+        .map(|path| file_stem(path))
         .collect();
     assert_eq!(binaries, names);
     for name in &names {
@@ -97,6 +100,6 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries
 }
 
-fn file_stem(path: &PathBuf) -> String {
+fn file_stem(path: &Path) -> String {
     path.file_stem().unwrap().to_str().unwrap().to_owned()
 }

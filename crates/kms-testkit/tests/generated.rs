@@ -114,6 +114,7 @@ fn spoiled_pdus_reach_every_rule_of_a_host_that_one_pdu_can_break() {
             "NoTransferSyntax",
             "NotABind",
             "PendingCancel",
+            "RepresentationChanged",
             "Unexpected",
         ]
     );

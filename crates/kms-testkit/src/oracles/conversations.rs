@@ -8,8 +8,9 @@ use crate::golden::{self, Sender};
 use kms_wire::server::{Call, Event};
 use std::sync::LazyLock;
 
-/// No run gives a connection more than this many bytes: a run is to take milliseconds.
-const MAX_FED: usize = 512 * 1024;
+/// No run gives a connection much more than this many bytes, which are enough for the most fragments
+/// that an answer may have: a run is to take milliseconds.
+const MAX_FED: usize = 32 * 1024 * 25;
 
 /// A host's connection given a sequence of PDUs, fetched from and answered in any order.
 ///

@@ -48,3 +48,56 @@ pub(super) fn check_error(
     }
     Some(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kms_core::{ByteOrder, Reader};
+
+    fn read_u32(bytes: &[u8], base: usize) -> Result<(), DecodeError> {
+        let mut reader = Reader::new(bytes, "t").with_base(base);
+        reader.u32(ByteOrder::Little, "f").map(drop)
+    }
+
+    #[test]
+    fn a_truthful_decoder_passes() {
+        for length in 0..6 {
+            let error = check_error(&[0; 5][..length.min(5)], |bytes| read_u32(bytes, 0));
+            assert_eq!(error.is_some(), length < 4);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "in 2 bytes")]
+    fn an_offset_outside_is_seen() {
+        check_error(&[0; 2], |bytes| read_u32(bytes, 3));
+    }
+
+    #[test]
+    #[should_panic(expected = "yet more bytes help")]
+    fn a_decoder_that_says_that_nothing_helps_though_it_does_is_seen() {
+        check_error(&[0; 2], |bytes| {
+            let mut reader = Reader::new(bytes, "t");
+            let mut body = reader.sub(bytes.len(), "body")?;
+            body.u32(ByteOrder::Little, "f").map(drop)
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "left == right")]
+    fn a_decoder_that_asks_for_too_much_is_seen() {
+        check_error(&[0; 2], |bytes| match bytes.len() {
+            0..3 => read_u32(bytes, 0),
+            _ => Ok(()),
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "and with 2 bytes more")]
+    fn a_decoder_that_asks_for_too_little_is_seen() {
+        check_error(&[0; 2], |bytes| match bytes.len() {
+            0..4 => read_u32(bytes, 0),
+            _ => read_u32(&bytes[..2], 0),
+        });
+    }
+}

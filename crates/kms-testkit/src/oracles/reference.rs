@@ -332,3 +332,101 @@ pub(super) fn certificates(bytes: &[u8]) -> Option<Vec<&[u8]>> {
         && certificates.iter().all(|der| !der.is_empty());
     allowed.then_some(certificates)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden;
+
+    #[test]
+    fn the_vectors_of_protocol_section_6_are_read() {
+        let bytes = golden::request_message();
+        let request = RequestMessage::read(&bytes).unwrap();
+        assert!(request.virtual_machine);
+        let numbers = (request.status, request.minutes, request.required);
+        assert_eq!(numbers, (2, 40_123, 25));
+        assert_eq!(request.time, 1_700_000_000_000);
+        assert_eq!(request.cmid[..4], [0, 0x11, 0x22, 0x33]);
+        assert_eq!((request.previous, request.nonce[15]), ([0; 16], 15));
+        assert_eq!(request.name, "ws-17.contoso.example");
+
+        let bytes = golden::answer_message();
+        let answer = AnswerMessage::read(&bytes).unwrap();
+        let numbers = (
+            answer.count,
+            answer.activation,
+            answer.renewal,
+            answer.validity,
+        );
+        assert_eq!(numbers, (4, 120, 10_080, 259_200));
+        assert_eq!(answer.time, 1_700_000_000_250);
+        assert_eq!(answer.key_id, 0x0123_4567_89ab_cdef_u64.to_be_bytes());
+        assert_eq!((answer.signature[0], answer.signature[63]), (0x30, 0x07));
+        assert_eq!(certificates(&golden::certificate_chain()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn each_field_out_of_range_is_refused() {
+        let cases: [(usize, &[u8]); 12] = [
+            (0, &[2]),
+            (4, &[2]),
+            (8, &[7]),
+            (64, &[0; 16]),
+            (96, &[0]),
+            (96, &[0x41, 0x42, 0x0f]),
+            (100, &[1]),
+            (103, &[1]),
+            (128, &[0]),
+            (128, &[20]),
+            (129, b"\n"),
+            (129, b"\xff"),
+        ];
+        for (at, value) in cases {
+            let mut bytes = golden::request_message();
+            bytes[at..at + value.len()].copy_from_slice(value);
+            assert_eq!(RequestMessage::read(&bytes), None, "{at}");
+        }
+        for at in [0, 2, 9, 13, 20] {
+            let mut bytes = golden::answer_message();
+            bytes[at] = 0xff;
+            assert_eq!(AnswerMessage::read(&bytes), None, "{at}");
+        }
+    }
+
+    #[test]
+    fn both_orders_of_a_request_say_the_same() {
+        let names = ["request-activation", "request-activation-big-endian"];
+        let [little, big] = names.map(|name| golden::pdu(name).bytes);
+        for pdu in [&little, &big] {
+            let header = Header::read(pdu).unwrap();
+            assert!(header.is_allowed());
+            assert_eq!((usize::from(header.length), header.call), (pdu.len(), 2));
+            let request = Request::read(pdu, &header).unwrap();
+            let message = request_stub(request.stub, header.big);
+            assert_eq!(message, Some(&*golden::request_message()));
+        }
+        let with_object = golden::pdu("request-activation-with-object").bytes;
+        let header = Header::read(&with_object).unwrap();
+        let object = Request::read(&with_object, &header).unwrap().object;
+        let expected = 0x0011_2233_4455_6677_8899_aabb_ccdd_eeff_u128.to_be_bytes();
+        assert_eq!(object, Some(expected));
+    }
+
+    #[test]
+    fn a_stub_has_one_length_and_little_padding() {
+        let golden = golden::pdu("request-activation").bytes;
+        let stub = &golden[24..];
+        for (padding, is_read) in [(3, true), (4, false)] {
+            let padded = [stub, &[0; 4][..padding]].concat();
+            assert_eq!(request_stub(&padded, false).is_some(), is_read);
+        }
+        let mut other_count = stub.to_vec();
+        other_count[4] -= 1;
+        assert_eq!(request_stub(&other_count, false), None);
+        let refusal = golden::pdu("response-refused").bytes;
+        assert_eq!(answer_stub(&refusal[24..], false), Some(Err(0xc004_f042)));
+        let answer = golden::pdu("response-activation-big-endian").bytes;
+        let message = golden::answer_message();
+        assert_eq!(answer_stub(&answer[24..], true), Some(Ok(&*message)));
+    }
+}

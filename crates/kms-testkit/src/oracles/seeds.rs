@@ -104,29 +104,25 @@ pub(super) fn server_connection() -> Seeds {
             &[10, 0x2b, 3, 0, 0, 12],
         ],
     );
-    // fragment of call 6 (flags are inverted): first, then as many middle ones as are allowed, last
+    // fragments of call 6, flags inverted: 4 of 2048 bytes, and one byte more
+    let (first, middle, last) = ([7, 6, 2, 0], [7, 6, 3, 0], [7, 6, 1, 0]);
+    let (none, one, many) = ([0, 0], [1, 0], [0, 8]);
+    let most = [&first[..], &many, &[&middle[..], &many].concat().repeat(3)].concat();
+    add("stub-at-the-limit", &[&most, &last, &none, &PUMP]);
+    add("stub-above-the-limit", &[&most, &last, &one, &PUMP]);
+    // first, 4 middle ones, 7 times 1024 and once 1020 more, last: one for each byte and two more
+    let most = [&first[..], &none, &[&middle[..], &none].concat().repeat(4)].concat();
+    let more = [&[9, 255].repeat(7)[..], &[9, 254]].concat();
     add(
-        "stub-at-the-limit-in-fragments",
-        &[
-            &[7, 6, 2, 0, 0, 8],
-            &[7, 6, 3, 0, 0, 8],
-            &[7, 6, 3, 0, 0, 8],
-            &[7, 6, 1, 0, 0, 8],
-            &PUMP,
-        ],
+        "fragments-at-the-limit",
+        &[&most, &more, &last, &none, &PUMP],
     );
+    let above = [&middle[..], &none].concat();
     add(
-        "stub-above-the-limit",
-        &[&[7, 6, 2, 0, 0x70, 0x17], &[7, 6, 3, 0, 0x70, 0x17], &PUMP],
+        "fragments-above-the-limit",
+        &[&most, &more, &above, &last, &none, &PUMP],
     );
-    add(
-        "empty-fragments-without-end",
-        &[
-            &[7, 6, 2, 0, 0, 0],
-            &[7, 6, 3, 0, 0, 0],
-            &[9, 255].repeat(9),
-        ],
-    );
+    add("empty-fragments-without-end", &[&most, &[9, 255].repeat(9)]);
     // alter_context (kind even) of 16 contexts each
     add(
         "more-contexts-than-are-kept",
@@ -152,6 +148,23 @@ pub(super) fn server_connection() -> Seeds {
     add(
         "output-that-is-not-fetched",
         &[&[0, 14], &[9, 100], &[10, 12, 10, 12]],
+    );
+    add(
+        "output-that-is-never-fetched",
+        &[&[0, 14], &[9, 255].repeat(13)],
+    );
+    // MAX_ANSWER, and one more
+    add(
+        "answers-at-the-limit-and-above",
+        &[
+            &request,
+            &[10, 0x2b, 0, 0xf1, 0x7f],
+            &[0x2b, 0, 0xf0, 0x7f, 12],
+        ],
+    );
+    add(
+        "next-call-polled-at-once",
+        &[&request, &request, &[10, 0x2b, 3, 0, 0, 10, 0x2b, 3, 0, 0]],
     );
     seeds
 }
@@ -205,21 +218,38 @@ pub(super) fn client_connection() -> Seeds {
             &[0x87, 0, 1, 0, 0, 8, PUMP],
         ],
     );
+    // 8 fragments of 4096 bytes, and one byte more
+    let (first, middle, last) = ([0x87, 0, 2, 0], [0x87, 0, 3, 0], [0x87, 0, 1, 0]);
+    let (none, one, many) = ([0, 0], [1, 0], [0, 16]);
+    let most = [
+        &[15],
+        &first[..],
+        &many,
+        &[&middle[..], &many].concat().repeat(7),
+    ]
+    .concat();
+    add("answer-at-the-limit", &[&most, &last, &none, &[PUMP]]);
+    add("answer-above-the-limit", &[&most, &last, &one, &[PUMP]]);
+    let most = [
+        &[15],
+        &first[..],
+        &none,
+        &[&middle[..], &none].concat().repeat(4),
+    ]
+    .concat();
+    let more = [&[9, 255].repeat(31)[..], &[9, 254]].concat();
     add(
-        "answer-above-the-limit",
-        &[
-            &[15, 0x87, 0, 2, 0, 0x70, 0x17],
-            &[0x87, 0, 3, 0, 0x70, 0x17],
-            &[9, 1, PUMP],
-        ],
+        "fragments-at-the-limit",
+        &[&most, &more, &last, &none, &[PUMP]],
+    );
+    let above = [&middle[..], &none].concat();
+    add(
+        "fragments-above-the-limit",
+        &[&most, &more, &above, &last, &none, &[PUMP]],
     );
     add(
         "empty-fragments-without-end",
-        &[
-            &[15, 0x87, 0, 2, 0, 0, 0],
-            &[0x87, 0, 3, 0, 0, 0],
-            &[9, 255].repeat(33),
-        ],
+        &[&most, &[9, 255].repeat(33)],
     );
     add(
         "byte-by-byte-with-a-wrong-length",
@@ -279,7 +309,7 @@ pub(super) fn encode_decode() -> Seeds {
     let chain = golden::certificate_chain();
     let fields: Vec<u8> = (1..=200).collect();
     let name = [
-        &fields.get(..120).unwrap_or_default()[..],
+        fields.get(..120).unwrap_or_default(),
         b"ws-17.contoso.example",
     ]
     .concat();

@@ -2,7 +2,7 @@ use super::server_model::ServerModel;
 use core::num::NonZeroU32;
 use kms_core::StatusCode;
 use kms_wire::{
-    MAX_ANSWER, MAX_BUFFERED_INPUT, MAX_CONNECTION_MEMORY, MAX_FRAGMENT,
+    MAX_ANSWER, MAX_BUFFERED_INPUT, MAX_CONNECTION_MEMORY, MAX_FRAGMENT, MAX_PENDING_OUTPUT,
     server::{Call, Config, Connection, Event, Reply, RespondError, Violation},
 };
 
@@ -43,8 +43,9 @@ pub enum Answer {
 /// - every byte that the connection sends, every event and every result of `respond` is the one
 ///   that the model of PROTOCOL section 1 has at that place;
 /// - [`memory`](Connection::memory) is at most [`MAX_CONNECTION_MEMORY`] after each step;
-/// - each poll gives something or says that there is nothing, and once all was polled and answered,
-///   no whole PDU is left waiting;
+/// - each poll gives what there is as soon as there is something, unless more than
+///   [`MAX_PENDING_OUTPUT`] waits to be fetched; once all was polled and answered, no whole PDU is
+///   left waiting;
 /// - there is at most one reply to a PDU, and apart from answers at most twice as many bytes are
 ///   sent as came in;
 /// - a closed connection stays closed, says why exactly once and as the last thing, drops further
@@ -58,6 +59,8 @@ pub struct ServerHarness {
     fed: usize,
     // More than the room was fed: the connection may close for that, and the model does not tell when.
     overfed: bool,
+    // So much output waited that the connection may take up the next PDU only when it is fetched.
+    behind: bool,
     waiting: Option<Call>,
     answered: Option<Call>,
     closed: bool,
@@ -85,6 +88,7 @@ impl ServerHarness {
             sent: Vec::new(),
             fed: 0,
             overfed: false,
+            behind: false,
             waiting: None,
             answered: None,
             closed: false,
@@ -143,7 +147,10 @@ impl ServerHarness {
     /// Takes the next event. False when there is none.
     pub fn poll_event(&mut self) -> bool {
         let event = match self.connection.poll_event() {
-            None => return false,
+            None => {
+                assert!(self.behind || !self.owes_an_event(), "an event is missing");
+                return false;
+            }
             Some(Event::RequestActivation { call, message }) => {
                 self.waiting = Some(call);
                 ServerEvent::RequestActivation(call.id().0, message.to_vec())
@@ -228,6 +235,12 @@ impl ServerHarness {
     /// Takes what is to be sent. False when there is nothing.
     pub fn fetch(&mut self) -> bool {
         let Some(bytes) = self.connection.poll_transmit() else {
+            let ended = self.overfed && self.closed;
+            assert!(
+                ended || self.sent.len() == self.model.output.len(),
+                "a reply is missing"
+            );
+            self.behind = false;
             self.check();
             return false;
         };
@@ -319,7 +332,15 @@ impl ServerHarness {
         }
     }
 
+    /// The model tells something that was not polled yet.
+    fn owes_an_event(&self) -> bool {
+        let ended = self.overfed && self.closed;
+        let call = self.model.waiting.is_some() && self.waiting.is_none();
+        !ended && (call || self.model.closed().is_some() && !self.end_seen)
+    }
+
     fn check(&mut self) {
+        self.behind |= self.model.output.len() >= self.sent.len() + MAX_PENDING_OUTPUT;
         let memory = self.connection.memory();
         assert!(memory <= MAX_CONNECTION_MEMORY, "{memory} bytes held");
         self.most_memory = self.most_memory.max(memory);
