@@ -13,7 +13,7 @@
 
 use kms_testkit::{
     golden::{self, GoldenPdu, Sender},
-    oracles::{Answer, ClientEvent, ClientHarness, ServerEvent, ServerHarness},
+    oracles::{self, Answer, ClientEvent, ClientHarness, ServerEvent, ServerHarness},
 };
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -66,6 +66,53 @@ fn a_calling_client_bears_every_spoiled_pdu_of_a_host() {
         client_transcript(&before(pdu, "bind-ack"), true, pieces)
     });
     println!("{inputs} inputs");
+}
+
+#[test]
+fn every_spoiled_pdu_is_read_or_refused_as_the_fixed_offset_decoder_does() {
+    for pdu in golden::pdus() {
+        for (_, bytes) in spoiled(&pdu) {
+            oracles::pdu_header(&bytes);
+            match pdu.bytes[2] {
+                0 => oracles::encode_decode(&[&[0], &*bytes].concat()),
+                11 | 14 => oracles::bind_and_alter_context(&[&[4, 0], &*bytes].concat()),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn every_spoiled_message_and_stub_is_read_or_refused_as_the_fixed_offset_decoder_does() {
+    let request = golden::request_message();
+    for (_, bytes) in spoil(&request, &[(8, 4), (96, 4), (128, 1)], false) {
+        oracles::request_message(&bytes);
+    }
+    for number in [7, 0xffff] {
+        // A later minor version, with something behind the name.
+        let mut later = [&*request, b"more"].concat();
+        later[2..4].copy_from_slice(&u16::to_le_bytes(number));
+        for (_, bytes) in spoil(&later, &[(2, 2), (128, 1)], false) {
+            oracles::request_message(&bytes);
+        }
+    }
+    let answer = golden::answer_message();
+    for (_, bytes) in spoil(&answer, &[(4, 4), (8, 4), (12, 4), (16, 4)], false) {
+        oracles::answer_message(&bytes);
+    }
+    let chain = golden::certificate_chain();
+    for (_, bytes) in spoil(&chain, &[(0, 1), (1, 2), (43, 2)], false) {
+        oracles::answer_message(&bytes);
+    }
+    for pdu in golden::pdus() {
+        let stub = match pdu.bytes[2] {
+            0 | 2 if pdu.bytes.len() >= 32 => &pdu.bytes[24..],
+            _ => continue,
+        };
+        for (_, bytes) in spoil(stub, &[(0, 4), (4, 4)], pdu.is_big_endian()) {
+            oracles::encode_decode(&[&[3], &*bytes].concat());
+        }
+    }
 }
 
 #[test]
@@ -163,13 +210,16 @@ fn splits(pdu: &GoldenPdu) -> core::ops::Range<usize> {
 
 /// A PDU spoiled in every way, and how it was.
 fn spoiled(pdu: &GoldenPdu) -> Vec<(String, Vec<u8>)> {
-    let bytes = &pdu.bytes;
+    spoil(&pdu.bytes, &pdu.lengths, pdu.is_big_endian())
+}
+
+fn spoil(bytes: &[u8], lengths: &[(usize, usize)], big: bool) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     for at in 0..bytes.len() {
         let (before, after) = bytes.split_at(at);
         all.push((format!("{at} bytes left"), before.to_vec()));
         for bit in 0..8 {
-            let mut flipped = bytes.clone();
+            let mut flipped = bytes.to_vec();
             flipped[at] ^= 1 << bit;
             all.push((format!("bit {bit} of byte {at} flipped"), flipped));
         }
@@ -178,11 +228,11 @@ fn spoiled(pdu: &GoldenPdu) -> Vec<(String, Vec<u8>)> {
         let doubled = [before, &after[..1], after].concat();
         all.push((format!("byte {at} doubled"), doubled));
     }
-    for &(at, size) in &pdu.lengths {
-        for value in edge_values(pdu, at, size) {
-            let mut set = bytes.clone();
+    for &(at, size) in lengths {
+        for value in edge_values(&bytes[at..at + size], big) {
+            let mut set = bytes.to_vec();
             let field = &mut set[at..at + size];
-            if pdu.is_big_endian() {
+            if big {
                 field.copy_from_slice(&value.to_be_bytes()[8 - size..]);
             } else {
                 field.copy_from_slice(&value.to_le_bytes()[..size]);
@@ -194,10 +244,10 @@ fn spoiled(pdu: &GoldenPdu) -> Vec<(String, Vec<u8>)> {
 }
 
 /// 0, 1, one less and one more than it is, and each 2^k - 1 up to the highest.
-fn edge_values(pdu: &GoldenPdu, at: usize, size: usize) -> BTreeSet<u64> {
-    let field = &pdu.bytes[at..at + size];
+fn edge_values(field: &[u8], big: bool) -> BTreeSet<u64> {
+    let size = field.len();
     let add = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
-    let value = if pdu.is_big_endian() {
+    let value = if big {
         field.iter().fold(0, add)
     } else {
         field.iter().rev().fold(0, add)
