@@ -243,7 +243,8 @@ fn spoil(bytes: &[u8], lengths: &[(usize, usize)], big: bool) -> Vec<(String, Ve
     all
 }
 
-/// 0, 1, one less and one more than it is, and each 2^k - 1 up to the highest.
+/// 0, 1, one less and one more than it is, each 2^k - 1 up to the highest, and what stands at and above
+/// the limits of PROTOCOL section 1 and of C706 (MustRecvFragSize).
 fn edge_values(field: &[u8], big: bool) -> BTreeSet<u64> {
     let size = field.len();
     let add = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
@@ -254,6 +255,8 @@ fn edge_values(field: &[u8], big: bool) -> BTreeSet<u64> {
     };
     let highest = (1 << (8 * size)) - 1;
     let mut values: BTreeSet<u64> = (1..=8 * size).map(|k| (1 << k) - 1).collect();
+    let limits = [8, 9, 16, 17, 1431, 1432, 2048, 2049, 5840, 5841, 8192, 8193];
+    values.extend(limits.into_iter().filter(|limit| *limit <= highest));
     values.extend([0, value.wrapping_sub(1) & highest, (value + 1) & highest]);
     values.remove(&value);
     values

@@ -1,9 +1,9 @@
 use super::{
     client_model::{ClientEvent, ClientModel},
-    server_harness::pattern,
+    server_harness::{assert_in_body, pattern},
 };
 use kms_wire::{
-    MAX_CONNECTION_MEMORY, MAX_FRAGMENT, MAX_REQUEST, Operation,
+    MAX_ANSWER_STUB, MAX_CONNECTION_MEMORY, MAX_FRAGMENT, MAX_REQUEST, Operation,
     client::{CallError, Config, Connection, Event, Rejection, Violation},
 };
 
@@ -132,7 +132,14 @@ impl ClientHarness {
                 did_not_execute,
             }) => ClientEvent::Fault(call.0, status.0, did_not_execute),
             Some(Event::Rejected(rejection)) => rejected(&rejection),
-            Some(Event::Closed { violation }) => ClientEvent::Closed(rule(&violation)),
+            Some(Event::Closed { violation }) => {
+                match &violation {
+                    Violation::Malformed(error) => assert_in_body(error),
+                    Violation::Stub(error) => assert!(error.offset() <= MAX_ANSWER_STUB, "{error}"),
+                    _ => {}
+                }
+                ClientEvent::Closed(rule(&violation))
+            }
             Some(other) => unknown(&other),
         };
         assert_eq!(Some(&event), self.model.events.get(self.events.len()));

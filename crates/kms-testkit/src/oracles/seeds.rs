@@ -6,7 +6,20 @@ use crate::golden::{self, GoldenPdu, Sender};
 type Seeds = Vec<(String, Vec<u8>)>;
 
 pub(super) fn pdu_header() -> Seeds {
-    golden::pdus().into_iter().map(named).collect()
+    let mut seeds: Seeds = golden::pdus().into_iter().map(named).collect();
+    for (name, length) in [
+        ("longest", 5840),
+        ("too-long", 5841),
+        ("shortest", 16),
+        ("too-short", 15),
+    ] {
+        let mut header = golden::pdu("co-cancel").bytes;
+        for (to, from) in header.iter_mut().skip(8).zip(u16::to_le_bytes(length)) {
+            *to = from;
+        }
+        seeds.push((format!("header-of-the-{name}"), header));
+    }
+    seeds
 }
 
 fn named(pdu: GoldenPdu) -> (String, Vec<u8>) {

@@ -1,8 +1,9 @@
 use super::server_model::ServerModel;
 use core::num::NonZeroU32;
-use kms_core::StatusCode;
+use kms_core::{DecodeError, StatusCode};
 use kms_wire::{
     MAX_ANSWER, MAX_BUFFERED_INPUT, MAX_CONNECTION_MEMORY, MAX_FRAGMENT, MAX_PENDING_OUTPUT,
+    pdu::Header,
     server::{Call, Config, Connection, Event, Reply, RespondError, Violation},
 };
 
@@ -179,6 +180,9 @@ impl ServerHarness {
                         "closed for more input than there was room for"
                     );
                 } else {
+                    if let Violation::Malformed(error) = violation {
+                        assert_in_body(error);
+                    }
                     let name = rule(violation);
                     assert_eq!(self.model.closed(), Some(name), "{violation:?}");
                 }
@@ -361,6 +365,12 @@ pub(super) fn new_connection() -> Connection {
         port: 1688,
         association_group: GROUP,
     })
+}
+
+/// An error about a PDU's body points into it.
+pub(super) fn assert_in_body(error: &DecodeError) {
+    let body = Header::LEN..=usize::from(MAX_FRAGMENT);
+    assert!(body.contains(&error.offset()), "{error}");
 }
 
 /// Bytes that are not all the same.
