@@ -224,6 +224,10 @@ pub(super) fn client_connection() -> Seeds {
     );
     add("answer-to-no-call", &[&answer, &[PUMP]]);
     add(
+        "call-before-the-event-of-the-last-one-was-fetched",
+        &[&[CERTIFICATE], &answer, &[CERTIFICATE, 10, CERTIFICATE, 12]],
+    );
+    add(
         "answer-in-fragments",
         &[
             &[15, 0x87, 0, 2, 0, 0, 8],
