@@ -183,28 +183,28 @@ impl<'a> Outcome<'a> {
         let mut reader = Reader::new(stub, "answer stub");
         let fields = reader.fixed::<8>(OUTCOME_FIELDS)?;
         let count = check_len(&reader, 0, fields.u32::<0>(order), MAX_ANSWER)?;
-        let bytes: &[u8] = if fields.u32::<4>(order) == 0 {
+        let array = if fields.u32::<4>(order) == 0 {
             if count != 0 {
                 return Err(reader.value_error("n", 0, count_u64(count), "0 without an array"));
             }
-            &[]
+            None
         } else {
             let at = reader.offset();
             let max_count = reader.u32(order, "max_count")?;
             check_max_count(&reader, at, max_count, count)?;
-            reader.bytes(count, "bytes")?
+            Some(reader.bytes(count, "bytes")?)
         };
         let padding = reader.position().next_multiple_of(4) - reader.position();
         reader.skip(padding, "padding")?;
         let at = reader.offset();
         let status = StatusCode(reader.u32(order, "HRESULT")?);
         finish(&reader)?;
-        if status == StatusCode::OK {
-            Ok(Self::Answered(bytes))
-        } else if bytes.is_empty() {
-            Ok(Self::Refused(status))
-        } else {
-            Err(reader.value_error("HRESULT", at, status.0.into(), "0 with an array"))
+        match (status, array) {
+            (StatusCode::OK, array) => Ok(Self::Answered(array.unwrap_or_default())),
+            (status, None) => Ok(Self::Refused(status)),
+            (status, Some(_)) => {
+                Err(reader.value_error("HRESULT", at, status.0.into(), "0 with an array"))
+            }
         }
     }
 
@@ -423,6 +423,13 @@ mod tests {
     fn a_refusal_with_bytes_and_a_null_array_with_a_count_are_refused() {
         let order = ByteOrder::Little;
         let mut stub = encode_outcome(Outcome::Answered(b"abcd"), order);
+        let end = stub.len();
+        stub[end - 4..].copy_from_slice(&[1, 0, 0, 0x80]);
+        assert_eq!(
+            Outcome::decode(&stub, order).unwrap_err().field(),
+            "HRESULT"
+        );
+        let mut stub = encode_outcome(Outcome::Answered(b""), order);
         let end = stub.len();
         stub[end - 4..].copy_from_slice(&[1, 0, 0, 0x80]);
         assert_eq!(

@@ -136,7 +136,8 @@ pub(super) fn request_stub(stub: &[u8], big: bool) -> Option<&[u8]> {
 /// What an answer's stub holds: bytes for HRESULT 0, or the HRESULT.
 pub(super) fn answer_stub(stub: &[u8], big: bool) -> Option<Result<&[u8], u32>> {
     let n = usize::try_from(u32_at(stub, 0, big)?).ok()?;
-    let (bytes, end) = if u32_at(stub, 4, big)? == 0 {
+    let is_null = u32_at(stub, 4, big)? == 0;
+    let (bytes, end) = if is_null {
         (n == 0).then_some((&[][..], 8))?
     } else {
         let same = usize::try_from(u32_at(stub, 8, big)?).ok()? == n;
@@ -147,10 +148,10 @@ pub(super) fn answer_stub(stub: &[u8], big: bool) -> Option<Result<&[u8], u32>> 
     if stub.len() > end + 4 + 3 {
         return None;
     }
-    match (status, bytes) {
-        (0, bytes) => Some(Ok(bytes)),
-        (status, []) => Some(Err(status)),
-        _ => None,
+    match (status, is_null) {
+        (0, _) => Some(Ok(bytes)),
+        (status, true) => Some(Err(status)),
+        (_, false) => None,
     }
 }
 

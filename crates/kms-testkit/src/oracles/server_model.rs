@@ -280,6 +280,10 @@ impl ServerModel {
                 return Err(Broken("FragmentOrder", earlier.call, earlier.context));
             }
             Some(_) => return Err(Broken("FragmentOrder", call, context)),
+            None if header.flags & FIRST == 0 && !known => {
+                self.fault(call, 0, UNKNOWN_INTERFACE, true);
+                return Ok(());
+            }
             None if header.flags & FIRST == 0 => {
                 return Err(Broken("FragmentOrder", call, context));
             }

@@ -166,6 +166,10 @@ impl Connection {
                 Some(earlier) if !multiplexed => {
                     return self.close(Violation::FragmentOrder(header.call_id), earlier.origin);
                 }
+                // It belongs to no call, so it is judged by its context as any other request is.
+                None if !known => {
+                    return self.write_fault(origin, FaultStatus::UNKNOWN_INTERFACE, true);
+                }
                 _ => return self.close(Violation::FragmentOrder(header.call_id), origin),
             }
         };

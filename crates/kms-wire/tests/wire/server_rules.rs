@@ -574,6 +574,17 @@ fn with_multiplexing_the_fault_is_about_the_call_that_came_later() {
 }
 
 #[test]
+fn a_fragment_of_no_call_in_an_unknown_context_is_a_fault_and_stays_open() {
+    for flags in [MIDDLE, LAST] {
+        let mut host = bound();
+        let body = request_of(7, 0, &[1; 8]);
+        host.handle_input(&encode_as(ByteOrder::Little, flags, 2, body));
+        assert_fault(&mut host, 2, 0, FaultStatus::UNKNOWN_INTERFACE, true);
+        assert_open(&mut host);
+    }
+}
+
+#[test]
 fn a_changed_representation_inside_a_call_closes_with_a_fault() {
     let mut host = bound();
     host.handle_input(&fragment(2, FIRST, &[1; 8]));
