@@ -7,7 +7,7 @@ use kms_wire::{
     ActivationAnswer, ActivationRequest, Operation, OperationError, Outcome, client,
     pdu::{
         Bind, BindAck, CallId, ContextResult, Pdu, PfcFlags, Prefix, ProviderReason, Request,
-        Response,
+        WholeResponse,
     },
     server::{self, Reply},
 };
@@ -38,11 +38,9 @@ pub(crate) fn decode_call(pdu: &[u8]) -> Option<(CallId, u16, ActivationRequest)
     Some((call, context, ActivationRequest::decode_all(message).ok()?))
 }
 
-/// From an answer's fields to a PDU, in buffers that are there already.
+/// From an answer's fields to a PDU, in a buffer that is there already.
 #[derive(Default)]
 pub(crate) struct Encoder {
-    message: Vec<u8>,
-    stub: Vec<u8>,
     pdu: Vec<u8>,
 }
 
@@ -53,17 +51,12 @@ impl Encoder {
         context_id: u16,
         answer: &ActivationAnswer,
     ) -> &[u8] {
-        self.message.clear();
-        answer.encode(&mut Writer::new(&mut self.message));
-        self.stub.clear();
-        Outcome::Answered(&self.message)
-            .encode(&mut Writer::new(&mut self.stub), ByteOrder::Little);
         self.pdu.clear();
-        let body = Response {
-            alloc_hint: u32::try_from(self.stub.len()).unwrap(),
+        let message = answer.to_bytes();
+        let outcome = Outcome::Answered(&message);
+        let body = WholeResponse {
             context_id,
-            cancel_count: 0,
-            stub: &self.stub,
+            outcome,
         };
         let prefix = Prefix::new(call);
         Pdu { prefix, body }.encode(&mut Writer::new(&mut self.pdu));
