@@ -12,7 +12,9 @@ use kms_wire::{
     server::{self, Reply},
 };
 
-/// From a PDU to its call, its context and the message in it.
+/// From a PDU to its call, its context and the message in it. A part of its callers, as it is with the
+/// peers.
+#[inline(always)]
 fn unwrap_pdu(pdu: &[u8]) -> Result<(CallId, u16, &[u8]), DecodeError> {
     let Pdu { prefix, body } = Pdu::<Request<'_>>::decode_all(pdu)?;
     match Operation::decode(body.opnum, body.stub, prefix.order) {

@@ -145,7 +145,7 @@ impl<'a> Decode<'a> for AnswerTerms {
         if reserved != 0 {
             return value_error("reserved", 20, reserved, "0");
         }
-        let Ok(cmid) = Cmid::new(fields.uuid::<24>()) else {
+        let Ok(cmid) = Cmid::from_bytes(fields.place::<24, 16>()) else {
             return Err(reader.rule_error("CMID", start + 24, "must not be nil"));
         };
         Ok(Self {

@@ -100,6 +100,24 @@ impl Cmid {
         }
     }
 
+    /// The id whose 16 bytes, in network order (RFC 9562 section 4), stand here.
+    ///
+    /// # Errors
+    /// When it is nil.
+    #[inline]
+    pub fn from_bytes(bytes: &[u8; 16]) -> Result<Self, NilCmidError> {
+        // Looked at in halves, but moved as a whole: the processor waits when what was stored in
+        // halves is read as a whole soon after.
+        let ([first, second], _) = bytes.as_chunks::<8>() else {
+            return Err(NilCmidError);
+        };
+        if u64::from_le_bytes(*first) | u64::from_le_bytes(*second) == 0 {
+            Err(NilCmidError)
+        } else {
+            Ok(Self(Uuid::from_bytes(*bytes)))
+        }
+    }
+
     /// A fresh random id (RFC 9562 version 4). A rearm makes one.
     #[must_use]
     pub fn random(entropy: &mut impl Entropy) -> Self {

@@ -1,5 +1,5 @@
 use crate::FixedWriter;
-use core::{cmp::Ordering, fmt, str::FromStr};
+use core::{cmp::Ordering, fmt, num::NonZeroU8, str::FromStr};
 
 /// A client's machine name: 1 to 63 bytes of UTF-8 without control characters.
 ///
@@ -10,7 +10,7 @@ pub struct MachineName {
     // does. As in a request, where the name comes last: there the array is taken over as a whole and
     // what stands before the name is blanked out, whatever its length.
     bytes: [u8; Self::WINDOW],
-    len: u8,
+    len: NonZeroU8,
 }
 
 /// Why bytes are no machine name.
@@ -42,30 +42,32 @@ impl MachineName {
     /// # Errors
     /// When they are no machine name.
     pub fn from_bytes(name: &[u8]) -> Result<Self, MachineNameError> {
-        let mut window = [0; Self::WINDOW];
-        match window
-            .len()
-            .checked_sub(name.len())
-            .and_then(|start| window.get_mut(start..))
-        {
-            Some(end) => end.copy_from_slice(name),
-            None => return Err(MachineNameError::TooLong(name.len())),
+        if name.is_empty() {
+            return Err(MachineNameError::Empty);
         }
-        Self::ending(&window, name.len())
+        if name.len() > Self::MAX_LEN {
+            return Err(MachineNameError::TooLong(name.len()));
+        }
+        check_characters(name)?;
+        let mut window = [0; Self::WINDOW];
+        let (_, end) = window.split_at_mut(Self::WINDOW - name.len());
+        end.copy_from_slice(name);
+        // INVARIANT: what is asked there was answered above.
+        Self::ending(&window, name.len()).ok_or(MachineNameError::Empty)
     }
 
     /// The name of `len` bytes at the end of `window`; what stands before it is not looked at. It
     /// takes the same short time for every name of printable ASCII, and touches no other memory.
     ///
-    /// # Errors
-    /// When it is no machine name.
+    /// `None` if it is no machine name: [`from_bytes`](Self::from_bytes) says why. An error here would
+    /// lie where the name does, and the name be moved in the pieces that the two have in common.
+    #[must_use]
     #[inline(always)]
-    pub fn ending(window: &[u8; Self::WINDOW], len: usize) -> Result<Self, MachineNameError> {
-        let length = match u8::try_from(len) {
-            Ok(0) => return Err(MachineNameError::Empty),
-            Ok(length) if len <= Self::MAX_LEN => length,
-            _ => return Err(MachineNameError::TooLong(len)),
-        };
+    pub fn ending(window: &[u8; Self::WINDOW], len: usize) -> Option<Self> {
+        if len > Self::MAX_LEN {
+            return None;
+        }
+        let length = NonZeroU8::new(u8::try_from(len).ok()?)?;
         // Words, and not bytes in a loop, so that they stay in registers: an array that is filled and
         // read at once in other pieces makes the processor wait.
         let (window_words, mask) = (words(window), words(mask(len)));
@@ -73,7 +75,8 @@ impl MachineName {
             core::array::from_fn(|at| (window_words[at] & mask[at]) | (SPACES & !mask[at]));
         // Nearly every name is plain ASCII, which needs no decoding to be judged.
         if !are_printable_ascii(&words) {
-            check_characters(window.get(Self::WINDOW - len..).unwrap_or_default())?;
+            let name = window.get(Self::WINDOW - len..).unwrap_or_default();
+            check_characters(name).ok()?;
         }
         let [a, b, c, d, e, f, g, h] = words.map(u64::to_le_bytes);
         let mut bytes = FixedWriter::new();
@@ -86,7 +89,7 @@ impl MachineName {
         bytes.array::<48, 8>(g);
         bytes.array::<56, 8>(h);
         let bytes = bytes.into_bytes();
-        Ok(Self { bytes, len: length })
+        Some(Self { bytes, len: length })
     }
 
     /// The name.
@@ -101,7 +104,7 @@ impl MachineName {
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes
-            .get(Self::WINDOW - usize::from(self.len)..)
+            .get(Self::WINDOW - usize::from(self.len.get())..)
             .unwrap_or_default()
     }
 }
@@ -140,7 +143,7 @@ fn are_printable_ascii(words: &[u64; 8]) -> bool {
     others & HIGH == 0
 }
 
-/// Whether a name that is not all printable ASCII may be one.
+/// Whether all characters of a name are such as it may have.
 #[cold]
 fn check_characters(name: &[u8]) -> Result<(), MachineNameError> {
     let text = core::str::from_utf8(name)

@@ -35,6 +35,15 @@ impl<'a, const LEN: usize> FixedReader<'a, LEN> {
         field
     }
 
+    /// The `N` bytes at offset `AT`, where they stand.
+    #[must_use]
+    #[inline]
+    pub fn place<const AT: usize, const N: usize>(&self) -> &'a [u8; N] {
+        const { assert!(AT + N <= LEN, "the field lies outside of the structure") };
+        // INVARIANT: the array's end was checked above.
+        self.0[AT..].first_chunk().unwrap_or(&[0; N])
+    }
+
     /// The byte at offset `AT`.
     #[must_use]
     #[inline]

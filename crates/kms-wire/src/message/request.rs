@@ -167,7 +167,7 @@ impl ActivationRequest {
         let Ok(license_status) = LicenseStatus::try_from(status) else {
             return value_error(reader, "licence status", 8, status, "0 to 6");
         };
-        let Ok(cmid) = Cmid::new(fields.uuid::<64>()) else {
+        let Ok(cmid) = Cmid::from_bytes(fields.place::<64, 16>()) else {
             return Err(reader.rule_error("CMID", start + 64, "must not be nil"));
         };
         let count = fields.u32::<96>(order);
@@ -195,7 +195,7 @@ impl ActivationRequest {
             .get(..Self::FIXED_LEN + len)
             .and_then(<[u8]>::last_chunk)
             .unwrap_or(&[0; MachineName::WINDOW]);
-        let Ok(machine_name) = MachineName::ending(window, len) else {
+        let Some(machine_name) = MachineName::ending(window, len) else {
             return Err(reader.rule_error(
                 "machine name",
                 start + Self::FIXED_LEN,
@@ -211,7 +211,7 @@ impl ActivationRequest {
             activation_id: ActivationId::new(fields.uuid::<32>()),
             counted_id: CountedId::new(fields.uuid::<48>()),
             cmid,
-            previous_cmid: Cmid::new(fields.uuid::<80>()).ok(),
+            previous_cmid: Cmid::from_bytes(fields.place::<80, 16>()).ok(),
             required_count,
             request_time: Timestamp::from_millis(fields.i64::<104>(order)),
             nonce: fields.array::<112, 16>(),

@@ -150,13 +150,6 @@ pub(crate) struct ContextView<'a> {
 /// The size of a context before its transfer syntaxes, in bytes.
 const FIXED_LEN: usize = 24;
 
-/// The fields before the abstract syntax and their sizes, in order.
-const FIELDS: &[(&str, usize)] = &[
-    ("context id", 2),
-    ("number of transfer syntaxes", 1),
-    ("reserved", 1),
-];
-
 impl<'a> ContextList<'a> {
     /// Reads the list's count, checks that all its contexts are there, and leaves the reader behind
     /// them.
@@ -171,14 +164,16 @@ impl<'a> ContextList<'a> {
         reader.skip(3, "reserved")?;
         let bytes = reader.rest();
         for _ in 0..left {
-            let at = reader.offset() + 2;
-            let number = reader.fixed::<4>(FIELDS)?.u8::<2>();
+            reader.skip(2, "context id")?;
+            let at = reader.offset();
+            let number = reader.u8("number of transfer syntaxes")?;
             // Too many are refused for that, also where they are not all there.
             if usize::from(number) > MAX_TRANSFER_SYNTAXES {
                 let field = "number of transfer syntaxes";
                 let most = as_u64(MAX_TRANSFER_SYNTAXES);
                 return Err(reader.limit_error(field, at, number.into(), most));
             }
+            reader.skip(1, "reserved")?;
             reader.skip(SyntaxId::LEN, "abstract syntax")?;
             reader.skip(SyntaxId::LEN * usize::from(number), "transfer syntaxes")?;
         }
@@ -351,7 +346,7 @@ mod tests {
     fn limit_nine_syntaxes_are_above_it_also_where_the_bytes_end_before_them() {
         let mut bytes = encode(&[context(0, 8)], ByteOrder::Little);
         bytes[4 + 2] = 9;
-        for len in 8..bytes.len() {
+        for len in 7..bytes.len() {
             let mut reader = Reader::new(&bytes[..len], "t");
             let error = decode_list(&mut reader, ByteOrder::Little).unwrap_err();
             assert!(
