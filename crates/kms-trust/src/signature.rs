@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 use ed25519_dalek::{Signature, VerifyingKey};
-use kms_core::{AnswerTerms, Encode, KeyId};
+use kms_core::{AnswerTerms, KeyId};
 use rustls_pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
@@ -14,7 +14,7 @@ pub(crate) fn signed_message(request_message: &[u8], terms: &AnswerTerms) -> Vec
     let mut message = Vec::with_capacity(CONTEXT.len() + 32 + AnswerTerms::LEN);
     message.extend_from_slice(CONTEXT);
     message.extend_from_slice(&sha256(request_message));
-    message.extend_from_slice(&terms.to_vec());
+    message.extend_from_slice(&terms.to_bytes());
     message
 }
 
