@@ -83,7 +83,7 @@ async fn limit_connections_per_source() {
         let mut beyond = host.raw().await;
         // It may be closed before the bind is out.
         let _ = beyond.stream.write_all(&bind_bytes()).await;
-        assert_eq!(beyond.closed().await, [], "closed at once, without a word");
+        assert_eq!(beyond.closed().await, [0_u8; 0], "closed at once, without a word");
     }
     // Another source is not concerned.
     let mut other = Raw::connect_from(Ipv4Addr::new(127, 0, 0, 2).into(), host.address())
@@ -109,12 +109,12 @@ async fn limit_connections_per_source() {
 async fn limit_connections_per_source_of_none_refuses_everyone() {
     let fixture = Fixture::new();
     let host = Running::with_limits(&fixture, MemoryStore, limits(100, 0, LONG), 1);
-    assert_eq!(host.raw().await.closed().await, []);
+    assert_eq!(host.raw().await.closed().await, [0_u8; 0]);
 }
 
 /// Waits for the close, and checks that it did not come before its time.
 async fn cut(began: Instant, closed: impl Future<Output = Vec<u8>>) {
-    assert_eq!(soon(closed).await, [], "without a word");
+    assert_eq!(soon(closed).await, [0_u8; 0], "without a word");
     assert!(began.elapsed() >= SHORT, "not before the deadline");
 }
 

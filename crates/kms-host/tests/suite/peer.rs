@@ -178,7 +178,7 @@ impl Peer {
 
     /// Waits until the server closes, which must bring nothing more.
     pub(crate) async fn closed(mut self) {
-        assert_eq!(soon(read_to_close(&mut self.stream)).await, []);
+        assert_eq!(soon(read_to_close(&mut self.stream)).await, [0_u8; 0]);
     }
 }
 

@@ -184,7 +184,7 @@ async fn a_second_bind_is_a_fault_and_closes() {
     raw.bind().await;
     raw.send(&bind_bytes()).await;
     assert_eq!(fault(&raw.pdu().await), FaultStatus::PROTOCOL_ERROR);
-    assert_eq!(raw.closed().await, []);
+    assert_eq!(raw.closed().await, [0_u8; 0]);
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn a_peer_that_closes_its_side_after_the_request_is_answered() {
         .await
         .unwrap();
     assert_eq!(raw.pdu().await.0, PduType::RESPONSE);
-    assert_eq!(raw.closed().await, []);
+    assert_eq!(raw.closed().await, [0_u8; 0]);
 }
 
 #[tokio::test]
@@ -307,7 +307,7 @@ async fn a_stop_finishes_the_open_call_and_refuses_new_connections() {
     stop.cancel();
     // A connection that the system took before it was told is closed without a word.
     while let Ok(mut stream) = soon(tokio::net::TcpStream::connect(address)).await {
-        assert_eq!(soon(read_to_close(&mut stream)).await, []);
+        assert_eq!(soon(read_to_close(&mut stream)).await, [0_u8; 0]);
     }
     assert!(!asking.is_finished() && !host.task.is_finished());
     commit.send(Ok(())).unwrap();
@@ -331,7 +331,7 @@ async fn a_stop_waits_for_nobody_who_is_in_the_middle_of_nothing() {
     let ended = tokio::time::timeout(kms_host::DRAIN, host.task).await;
     ended.expect("both were closed at once").unwrap();
     answered.closed().await;
-    assert_eq!(soon(read_to_close(&mut silent)).await, []);
+    assert_eq!(soon(read_to_close(&mut silent)).await, [0_u8; 0]);
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ fn there_is_no_answer_before_the_store_has_kept_the_request() {
 
     assert_eq!(asked.as_mut().poll(&mut context), Poll::Pending);
     assert_eq!(store.entries.lock().unwrap().len(), 1);
-    assert_eq!(codes(&service), [], "the result is not certain yet");
+    assert_eq!(codes(&service), [0_u32; 0], "the result is not certain yet");
     assert_eq!(asked.as_mut().poll(&mut context), Poll::Pending);
 
     commits.try_recv().unwrap().send(Ok(())).unwrap();
