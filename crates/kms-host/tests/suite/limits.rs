@@ -83,7 +83,11 @@ async fn limit_connections_per_source() {
         let mut beyond = host.raw().await;
         // It may be closed before the bind is out.
         let _ = beyond.stream.write_all(&bind_bytes()).await;
-        assert_eq!(beyond.closed().await, [0_u8; 0], "closed at once, without a word");
+        assert_eq!(
+            beyond.closed().await,
+            [0_u8; 0],
+            "closed at once, without a word"
+        );
     }
     // Another source is not concerned.
     let mut other = Raw::connect_from(Ipv4Addr::new(127, 0, 0, 2).into(), host.address())
