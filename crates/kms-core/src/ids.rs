@@ -163,7 +163,19 @@ mod tests {
     #[test]
     fn a_nil_cmid_cannot_be_made() {
         assert_eq!(Cmid::new(Uuid::nil()), Err(NilCmidError));
+        assert_eq!(Cmid::from_bytes(&[0; 16]), Err(NilCmidError));
         assert_eq!(Uuid::nil().to_string().parse::<Cmid>(), Err(ParseIdError));
+    }
+
+    #[test]
+    fn a_cmid_is_its_bytes_in_network_order() {
+        for at in 0..16 {
+            let mut bytes = [0; 16];
+            bytes[at] = 1;
+            let id = Cmid::from_bytes(&bytes);
+            assert_eq!(id, Cmid::new(Uuid::from_bytes(bytes)));
+            assert_eq!(id.unwrap().as_uuid().into_bytes(), bytes);
+        }
     }
 
     #[test]

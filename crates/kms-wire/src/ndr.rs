@@ -241,7 +241,7 @@ impl<'a> Outcome<'a> {
                 out.bytes(&head.into_bytes());
                 out.bytes(bytes);
                 // The HRESULT is 0, and so are the bytes of padding before it.
-                out.short_zeros(bytes.len().next_multiple_of(4) - bytes.len() + 4);
+                out.zeros(bytes.len().next_multiple_of(4) - bytes.len() + 4);
             }
             Self::Refused(status) => {
                 let mut fields = FixedWriter::<12>::new();

@@ -339,6 +339,25 @@ mod tests {
     }
 
     #[test]
+    fn a_structure_that_is_cut_short_names_its_first_field_that_is_not_whole() {
+        const FIELDS: &[(&str, usize)] = &[("a", 2), ("b", 4)];
+        let bytes = [1, 0, 2, 0, 0, 0];
+        let mut reader = Reader::new(&bytes, "t").with_base(10);
+        let fields = reader.fixed::<6>(FIELDS).unwrap();
+        assert_eq!(fields.u32::<2>(ByteOrder::Little), 2);
+        assert_eq!(fields.place::<0, 2>(), &[1, 0]);
+        for (len, field, offset, needed) in [(0, "a", 10, 2), (1, "a", 10, 1), (5, "b", 12, 1)] {
+            let mut reader = Reader::new(&bytes[..len], "t").with_base(10);
+            let error = reader.fixed::<6>(FIELDS).unwrap_err();
+            assert_eq!(
+                (error.field(), error.offset(), error.needed()),
+                (field, offset, Some(needed))
+            );
+            assert_eq!(reader.position(), 0);
+        }
+    }
+
+    #[test]
     fn a_bounded_child_keeps_absolute_offsets_and_asks_for_nothing() {
         let mut outer = Reader::new(&[0; 10], "t").with_base(100);
         outer.skip(2, "head").unwrap();

@@ -81,15 +81,12 @@ impl<'a> Writer<'a> {
     /// Appends `count` zero bytes.
     #[inline]
     pub fn zeros(&mut self, count: usize) {
-        self.out.resize(self.out.len() + count, 0);
-    }
-
-    /// Appends up to 8 zero bytes, as padding: quicker than [`zeros`](Self::zeros) for so few. A
-    /// greater `count` counts as 8.
-    #[inline]
-    pub fn short_zeros(&mut self, count: usize) {
-        const ZEROS: [u8; 8] = [0; 8];
-        self.bytes(ZEROS.get(..count).unwrap_or(&ZEROS));
+        // Padding is short, and a copy of a few bytes is quicker than a fill of any number.
+        const FEW: [u8; 8] = [0; 8];
+        match FEW.get(..count) {
+            Some(zeros) => self.bytes(zeros),
+            None => self.out.resize(self.out.len() + count, 0),
+        }
     }
 
     /// Appends zero bytes until the position is a multiple of `alignment`, which is not 0.
@@ -149,6 +146,16 @@ mod tests {
             assert_eq!(reader.i64(order, "d").unwrap(), -8);
             assert_eq!(reader.uuid("e").unwrap(), Uuid::from_u128(5));
             reader.finish().unwrap();
+        }
+    }
+
+    #[test]
+    fn any_number_of_zeros_is_appended() {
+        for count in [0, 1, 7, 8, 9, 300] {
+            let mut out = vec![9];
+            Writer::new(&mut out).zeros(count);
+            assert_eq!(out.len(), 1 + count);
+            assert!(out[1..].iter().all(|&byte| byte == 0));
         }
     }
 

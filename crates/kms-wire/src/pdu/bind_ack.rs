@@ -77,7 +77,7 @@ impl<'a> AckHead<'a> {
         out.bytes(&fields.into_bytes());
         out.bytes(address);
         let end = ADDRESS_OFFSET + address.len();
-        out.short_zeros(end.next_multiple_of(4) - end);
+        out.zeros(end.next_multiple_of(4) - end);
         let results = u8::try_from(self.results).unwrap_or(u8::MAX);
         out.bytes(&[results, 0, 0, 0]);
     }

@@ -10,8 +10,8 @@ use crate::{
     limits::{MAX_FRAGMENT, MIN_FRAGMENT_SIZE},
     ndr::{Operation, OperationError, Opnum},
     pdu::{
-        AckHead, AlterContext, Bind, BindView, DecodeBody, FaultStatus, Header, HeaderError,
-        PduType, PfcFlags, Request, encode_header,
+        AckHead, AlterContext, Bind, BindView, ContextList, DecodeBody, FaultStatus, Header,
+        HeaderError, PduType, PfcFlags, Request, encode_header,
     },
     reassembly::Overflow,
 };
@@ -79,19 +79,8 @@ impl Connection {
             secondary_address: address.as_bytes(),
             results: bind.contexts.len(),
         };
-        self.drop_fetched();
-        let prefix = self.prefix(header.call_id, PfcFlags::WHOLE);
-        let mut out = Writer::new(&mut self.output);
-        encode_header(prefix, PduType::BIND_ACK, head.body_len(), &mut out);
-        head.encode(&mut out, prefix.order);
-        for context in bind.contexts {
-            out.bytes(&self.contexts.decide(&context).to_wire());
-        }
-        let multiplexed = header.flags.contains(PfcFlags::CONC_MPX) && !self.contexts.is_empty();
-        if multiplexed {
-            let flags = prefix.flags | PfcFlags::CONC_MPX;
-            out.patch_u8(Header::FLAGS_OFFSET, flags.0);
-        }
+        let asks = header.flags.contains(PfcFlags::CONC_MPX);
+        let multiplexed = self.write_ack(header, PduType::BIND_ACK, head, bind.contexts, asks);
         self.state = State::Bound {
             max_fragment,
             multiplexed,
@@ -107,8 +96,6 @@ impl Connection {
         body.set_context(AlterContext::NAME);
         let alter = BindView::decode(body, header.order()).map_err(Violation::Malformed)?;
         Contexts::check(alter.contexts)?;
-        self.drop_fetched();
-        let prefix = self.prefix(header.call_id, PfcFlags::WHOLE);
         let State::Bound { max_fragment, .. } = self.state else {
             return Ok(());
         };
@@ -119,14 +106,36 @@ impl Connection {
             secondary_address: &[],
             results: alter.contexts.len(),
         };
-        let mut out = Writer::new(&mut self.output);
         let pdu_type = PduType::ALTER_CONTEXT_RESPONSE;
+        self.write_ack(header, pdu_type, head, alter.contexts, false);
+        Ok(())
+    }
+
+    /// Decides about the contexts of a bind or alter_context, and writes the answer as it does. If
+    /// the client asks for multiplexing it is granted with the first context, and this says so.
+    #[inline]
+    fn write_ack(
+        &mut self,
+        header: &Header,
+        pdu_type: PduType,
+        head: AckHead<'_>,
+        proposed: ContextList<'_>,
+        asks_for_multiplexing: bool,
+    ) -> bool {
+        self.drop_fetched();
+        let prefix = self.prefix(header.call_id, PfcFlags::WHOLE);
+        let mut out = Writer::new(&mut self.output);
         encode_header(prefix, pdu_type, head.body_len(), &mut out);
         head.encode(&mut out, prefix.order);
-        for context in alter.contexts {
+        for context in proposed {
             out.bytes(&self.contexts.decide(&context).to_wire());
         }
-        Ok(())
+        let multiplexed = asks_for_multiplexing && !self.contexts.is_empty();
+        if multiplexed {
+            let flags = prefix.flags | PfcFlags::CONC_MPX;
+            out.patch_u8(Header::FLAGS_OFFSET, flags.0);
+        }
+        multiplexed
     }
 
     fn handle_request(&mut self, header: &Header, body: &mut Reader<'_>) {
