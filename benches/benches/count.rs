@@ -261,6 +261,7 @@ impl Fleet {
             threshold: self.threshold,
             license_status: LicenseStatus::Licensed,
             virtual_machine: false,
+            source: None,
         }
     }
 }

@@ -14,6 +14,7 @@ mod request;
 mod restore;
 mod seeds;
 mod snapshot;
+mod source;
 mod table;
 
 pub use config::Config;
@@ -22,4 +23,5 @@ pub use family::Family;
 pub use request::{Change, Recorded, Request};
 pub use restore::RestoreError;
 pub use snapshot::{FamilySnapshot, Record, Snapshot};
+pub use source::Source;
 pub use table::CmidTable;

@@ -1,3 +1,4 @@
+use crate::Source;
 use kms_core::{Cmid, CountedId, LicenseStatus, Threshold};
 
 /// An activation request as the count sees it: one that was understood and not refused.
@@ -14,6 +15,8 @@ pub struct Request {
     pub license_status: LicenseStatus,
     /// Whether the client says that it is a virtual machine.
     pub virtual_machine: bool,
+    /// Where it came from; `None` when that is not known or no quota is to apply.
+    pub source: Option<Source>,
 }
 
 /// What a request did to the table.

@@ -1,6 +1,6 @@
 //! The host engine: what is decided about a request, without sockets, files or clocks.
 
-use crate::{Entry, HostEvent, RequestProcessed};
+use crate::{Caller, Entry, RequestProcessed};
 use alloc::collections::BTreeSet;
 use core::time::Duration;
 use kms_core::{
@@ -47,12 +47,14 @@ pub struct Activation {
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "an answer is given or refused")]
+#[expect(clippy::exhaustive_enums, reason = "a server must act on each of them")]
 pub enum Decision {
     /// To be answered with these terms, once they are durable and signed.
     Grant(AnswerTerms),
     /// To be refused with this code.
     Refuse(StatusCode),
+    /// To be told that the host is too busy, and to lose the connection: no genuine client asks so.
+    Disconnect,
 }
 
 /// A decision with all that follows from it.
@@ -61,11 +63,8 @@ pub enum Decision {
 pub struct Handled {
     /// What the client is told.
     pub decision: Decision,
-    /// What the store must keep.
+    /// What the store must keep, with the event that tells of it.
     pub entry: Entry,
-    /// What the event log must hold once the result is certain: its code is that of the decision,
-    /// and what the client is told may still be worse. `None` when the message was not understood.
-    pub event: Option<HostEvent>,
 }
 
 /// The host engine.
@@ -106,68 +105,27 @@ impl Host {
     }
 
     /// Decides about a RequestActivation message.
-    pub fn handle_request(&mut self, message: &[u8], now: Now) -> Handled {
+    pub fn handle_request(&mut self, message: &[u8], caller: &mut Caller, now: Now) -> Handled {
+        let source = caller.source;
         let request = match ActivationRequest::decode_all(message) {
             Ok(request) => request,
             Err(error) => {
                 tracing::debug!(%error, "a request is malformed");
                 self.table.record_failure(None, None);
-                let decision = Decision::Refuse(StatusCode::INVALID_DATA);
                 let entry = Entry::Failed {
                     counted_id: None,
                     license_status: None,
-                };
-                return Handled {
-                    decision,
-                    entry,
+                    source,
+                    at: now.wall,
                     event: None,
                 };
-            }
-        };
-        let (decision, entry) = match self.admit(&request, now) {
-            Ok((key_id, product)) => {
-                let counted = Request {
-                    counted_id: product.counted_id,
-                    cmid: request.cmid,
-                    threshold: product.threshold,
-                    license_status: request.license_status,
-                    virtual_machine: request.virtual_machine,
+                return Handled {
+                    decision: Decision::Refuse(StatusCode::INVALID_DATA),
+                    entry,
                 };
-                let validity = product.policy.validity;
-                let recorded = self.table.record(&counted, now);
-                if recorded.change == Change::TooManyFamilies {
-                    let entry = failed(Some(counted.counted_id), &request);
-                    (Decision::Refuse(StatusCode::BUSY), entry)
-                } else {
-                    let terms = AnswerTerms {
-                        count: recorded.count,
-                        activation_interval: self.settings.activation_interval,
-                        renewal_interval: self.settings.renewal_interval,
-                        validity,
-                        cmid: request.cmid,
-                        host_time: now.wall,
-                        key_id,
-                    };
-                    let dropped = recorded.dropped;
-                    let entry = Entry::Answered {
-                        request: counted,
-                        at: now.wall,
-                        dropped,
-                    };
-                    (Decision::Grant(terms), entry)
-                }
-            }
-            Err((code, counted_id)) => {
-                self.table
-                    .record_failure(counted_id, Some(request.license_status));
-                (Decision::Refuse(code), failed(counted_id, &request))
             }
         };
-        let code = match decision {
-            Decision::Grant(_) => StatusCode::OK,
-            Decision::Refuse(code) => code,
-        };
-        let event = Some(HostEvent::RequestProcessed(RequestProcessed {
+        let event = |code| RequestProcessed {
             code,
             required_count: request.required_count.machines(),
             machine_name: request.machine_name,
@@ -177,11 +135,60 @@ impl Host {
             license_status: request.license_status,
             minutes_remaining: request.minutes_remaining,
             activation_id: request.activation_id,
-        }));
+        };
+        let failed = |counted_id, code| Entry::Failed {
+            counted_id,
+            license_status: Some(request.license_status),
+            source,
+            at: now.wall,
+            event: Some(event(code)),
+        };
+        let (key_id, product) = match self.admit(&request, now) {
+            Ok(admitted) => admitted,
+            Err((code, counted_id)) => {
+                self.table
+                    .record_failure(counted_id, Some(request.license_status));
+                return Handled {
+                    decision: Decision::Refuse(code),
+                    entry: failed(counted_id, code),
+                };
+            }
+        };
+        let counted = Request {
+            counted_id: product.counted_id,
+            cmid: request.cmid,
+            threshold: product.threshold,
+            license_status: request.license_status,
+            virtual_machine: request.virtual_machine,
+            source,
+        };
+        let validity = product.policy.validity;
+        let recorded = self.table.record(&counted, now);
+        if recorded.change == Change::TooManyFamilies {
+            return Handled {
+                decision: Decision::Refuse(StatusCode::BUSY),
+                entry: failed(Some(counted.counted_id), StatusCode::BUSY),
+            };
+        }
+        let terms = AnswerTerms {
+            count: recorded.count,
+            activation_interval: self.settings.activation_interval,
+            renewal_interval: self.settings.renewal_interval,
+            validity,
+            cmid: request.cmid,
+            host_time: now.wall,
+            key_id,
+        };
+        let entry = Entry::Answered {
+            request: counted,
+            at: now.wall,
+            change: recorded.change,
+            dropped: recorded.dropped,
+            event: event(StatusCode::OK),
+        };
         Handled {
-            decision,
+            decision: Decision::Grant(terms),
             entry,
-            event,
         }
     }
 
@@ -194,6 +201,31 @@ impl Host {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Tick> {
         self.table.poll_timeout()
+    }
+
+    /// Begins again with the count of `snapshot`, as after a store has failed and lost what it was
+    /// given last.
+    ///
+    /// # Errors
+    /// When the snapshot contradicts itself; the count is then as it was.
+    pub fn restore(
+        &mut self,
+        snapshot: &Snapshot,
+        entropy: &mut impl Entropy,
+        now: Now,
+    ) -> Result<(), RestoreError> {
+        self.table = CmidTable::restore(self.table.config(), snapshot, entropy, now)?;
+        Ok(())
+    }
+
+    /// Answers with these settings from now on.
+    pub const fn set_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Is activated as this says from now on; `None` refuses everyone.
+    pub fn set_activation(&mut self, activation: Option<Activation>) {
+        self.activation = activation;
     }
 
     /// Whether this host may answer: it has a certificate that is still valid.
@@ -251,12 +283,5 @@ impl Host {
             return Err((StatusCode::VL_INVALID_TIMESTAMP, family));
         }
         Ok((activation.key_id, product))
-    }
-}
-
-const fn failed(counted_id: Option<CountedId>, request: &ActivationRequest) -> Entry {
-    Entry::Failed {
-        counted_id,
-        license_status: Some(request.license_status),
     }
 }

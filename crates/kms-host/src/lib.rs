@@ -2,20 +2,29 @@
 
 extern crate alloc;
 
+mod caller;
 mod config;
 mod event;
 mod host;
 pub mod identity;
+mod metrics;
 mod publisher;
 mod server;
 mod service;
+mod settings;
 mod store;
 
-pub use config::{DnsConfig, HostConfig, Limits};
+pub use caller::Caller;
+pub use config::{
+    AdmissionConfig, AdmissionPolicy, DnsConfig, Durability, HostConfig, Limits, MetricsConfig,
+    StoreConfig,
+};
 pub use event::{EventLog, HostEvent, RequestProcessed};
 pub use host::{Activation, Decision, Handled, Host, Settings};
 pub use identity::IdentityFileError;
+pub use metrics::{Metrics, Refusal};
 pub use publisher::{FIRST_RETRY, LAST_RETRY, Publisher, PublisherError, REFRESH};
 pub use server::{BindError, DRAIN, Server};
 pub use service::{FamilyStatus, HostReply, HostService, StartError, load_catalogue};
-pub use store::{Entry, MemoryStore, Store, StoreError};
+pub use settings::StoredSettings;
+pub use store::{Entry, MemoryStore, Store, StoreError, StoreHealth};

@@ -1,6 +1,6 @@
 //! The TCP server: sockets around the connection engine, with limits.
 
-use crate::{HostReply, HostService, Limits, Store};
+use crate::{Caller, HostReply, HostService, Limits, Store};
 use core::{
     future::poll_fn,
     net::{IpAddr, SocketAddr},
@@ -344,6 +344,7 @@ async fn serve<S: Store, C: Clock>(
         association_group: shared.association_group,
     };
     let mut connection = Connection::new(config);
+    let mut caller = Caller::new(stream.peer_addr()?.ip());
     let mut input = [0; READ_SIZE];
     // Absolute: bytes that trickle in do not extend it, only a whole answered call does.
     let mut deadline = shared.deadline();
@@ -372,7 +373,7 @@ async fn serve<S: Store, C: Clock>(
         loop {
             let mut done = true;
             loop {
-                let call = next_call(&mut connection, &shared.service);
+                let call = next_call(&mut connection, &shared.service, &mut caller);
                 let Some(call) = within(deadline, call).await else {
                     return Ok(());
                 };
@@ -381,6 +382,7 @@ async fn serve<S: Store, C: Clock>(
                 let reply = match &reply {
                     HostReply::Answer(bytes) => Reply::Bytes(bytes),
                     HostReply::Refused(code) => Reply::Refused(*code),
+                    HostReply::Disconnect => Reply::TooBusy,
                 };
                 if let Err(error) = connection.respond(call, reply) {
                     tracing::error!(%error, "an answer could not be given");
@@ -446,11 +448,12 @@ async fn within<T>(deadline: Instant, future: impl Future<Output = T>) -> Option
 async fn next_call<S: Store, C: Clock>(
     connection: &mut Connection,
     service: &HostService<S, C>,
+    caller: &mut Caller,
 ) -> Option<(Call, HostReply)> {
     loop {
         return Some(match connection.poll_event()? {
             Event::RequestActivation { call, message } => {
-                (call, service.request_activation(message).await)
+                (call, service.request_activation(message, caller).await)
             }
             Event::GetHostCertificate { call } => (call, service.host_certificate()),
             Event::Closed { violation } => {

@@ -1,8 +1,8 @@
 //! The host service: the engine with its identity, store, clock and event log.
 
 use crate::{
-    Activation, Decision, EventLog, Host, HostConfig, HostEvent, IdentityFileError, Settings,
-    Store, StoreError, identity,
+    Activation, Caller, Decision, Entry, EventLog, Host, HostConfig, HostEvent, IdentityFileError,
+    Metrics, Settings, Store, StoreError, StoredSettings, identity,
 };
 use core::fmt;
 use kms_core::{Clock, Encode as _, Entropy, StatusCode, Timestamp};
@@ -13,18 +13,26 @@ use kms_trust::HostIdentity;
 use kms_wire::{ActivationAnswer, CertificateChain, CertificateChainError};
 use std::{
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 /// A host that can be asked, from any task.
 pub struct HostService<S, C> {
-    host: Mutex<Host>,
-    identity: Option<HostIdentity>,
-    // The answer to GetHostCertificate never changes while the host runs.
-    chain: Vec<u8>,
+    engine: Mutex<Engine>,
     store: S,
     clock: C,
     events: EventLog,
+    metrics: Arc<Metrics>,
+}
+
+/// What changes together: who is granted something is signed for by the identity that granted it.
+struct Engine {
+    host: Host,
+    configured: Settings,
+    identity: Option<Arc<HostIdentity>>,
+    // The answer to GetHostCertificate.
+    chain: Vec<u8>,
 }
 
 /// Why a host did not start.
@@ -67,6 +75,9 @@ pub enum HostReply {
     Answer(Vec<u8>),
     /// A refusal.
     Refused(StatusCode),
+    /// The fault that says that the host is too busy, after which the connection is closed: no
+    /// genuine client asks so.
+    Disconnect,
 }
 
 /// A family of products, its count and its counters.
@@ -97,17 +108,12 @@ impl<S: Store, C: Clock> HostService<S, C> {
         entropy: &mut impl Entropy,
     ) -> Result<Self, StartError> {
         let catalogue = load_catalogue(configured.catalogue.as_deref())?;
-        let identity = identity::load(&configured.identity)?;
-        let activation = identity.as_ref().map(|identity| Activation {
-            key_id: identity.key_id(),
-            scope: identity.scope().iter().cloned().collect(),
-            not_after: identity.not_after(),
-        });
-        let settings = Settings {
-            activation_interval: configured.activation_interval,
-            renewal_interval: configured.renewal_interval,
-            clock_tolerance: configured.clock_tolerance,
-        };
+        let Identified {
+            identity,
+            chain,
+            activation,
+        } = Identified::load(&configured.identity)?;
+        let settings = settings(configured, &StoredSettings::default());
         let count = kms_count::Config::default()
             .with_retention(configured.retention)
             .with_count_virtual_machines(configured.count_virtual_machines);
@@ -116,48 +122,83 @@ impl<S: Store, C: Clock> HostService<S, C> {
             catalogue, activation, settings, count, &snapshot, entropy, now,
         )?;
         if !host.is_activated(now) {
-            tracing::warn!(
-                identity = %configured.identity.display(),
-                "this host is not activated: it has no valid certificate and refuses everyone"
-            );
+            not_activated(&configured.identity);
         }
-        let chain = match &identity {
-            Some(identity) => {
-                let chain: Vec<&[u8]> = identity.chain().iter().map(Vec::as_slice).collect();
-                CertificateChain::new(&chain)?.to_vec()
-            }
-            None => Vec::new(),
-        };
-        let (host, events) = (Mutex::new(host), EventLog::default());
-        Ok(Self {
+        let engine = Engine {
             host,
+            configured: settings,
             identity,
             chain,
+        };
+        Ok(Self {
+            engine: Mutex::new(engine),
             store,
             clock,
-            events,
+            events: EventLog::default(),
+            metrics: Arc::default(),
         })
+    }
+
+    /// Counts and times in `metrics`, which the store or others may share.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// Takes up another certificate and other settings; the rest of the configuration needs a new
+    /// process. When the identity cannot be used, everything stays as it was.
+    ///
+    /// # Errors
+    /// When the identity cannot be used.
+    pub fn reload(&self, configured: &HostConfig) -> Result<(), StartError> {
+        let Identified {
+            identity,
+            chain,
+            activation,
+        } = Identified::load(&configured.identity)?;
+        let now = self.clock.now();
+        let mut engine = self.lock();
+        engine.host.set_activation(activation);
+        (engine.identity, engine.chain) = (identity, chain);
+        engine.configured = settings(configured, &StoredSettings::default());
+        let settings = engine.configured;
+        engine.host.set_settings(settings);
+        if !engine.host.is_activated(now) {
+            not_activated(&configured.identity);
+        }
+        Ok(())
+    }
+
+    /// Obeys what an administrator set since the start, where it concerns answers.
+    pub fn apply(&self, stored: &StoredSettings) {
+        let mut engine = self.lock();
+        let settings = overlaid(engine.configured, stored);
+        engine.host.set_settings(settings);
     }
 
     /// Answers RequestActivation. The answer is durable and signed.
     ///
     /// The future may be dropped: the request stays counted, nobody is answered, and its event says
     /// that the time was up (0x800705B4).
-    pub async fn request_activation(&self, message: &[u8]) -> HostReply {
-        let now = self.clock.now();
-        let (decision, event, commit) = {
-            let mut host = self.lock();
-            let handled = host.handle_request(message, now);
+    pub async fn request_activation(&self, message: &[u8], caller: &mut Caller) -> HostReply {
+        let (now, begun) = (self.clock.now(), Instant::now());
+        let (decision, event, identity, commit) = {
+            let mut engine = self.lock();
+            let handled = engine.host.handle_request(message, caller, now);
+            let event = handled.entry.event();
             // Handed over under the lock, so that the store sees entries in the table's order.
             let commit = self.store.commit(handled.entry);
-            (handled.decision, handled.event, commit)
+            (handled.decision, event, engine.identity.clone(), commit)
         };
-        let mut event = PendingEvent {
+        let mut pending = PendingRequest {
             log: &self.events,
-            time: now.wall,
+            metrics: &self.metrics,
             event,
+            time: now.wall,
+            begun,
+            ended: false,
         };
-        let reply = match (decision, &self.identity) {
+        let reply = match (decision, &identity) {
             (Decision::Grant(terms), Some(identity)) => match commit.await {
                 Ok(()) => {
                     let signature = identity.sign(message, &terms);
@@ -172,10 +213,12 @@ impl<S: Store, C: Clock> HostService<S, C> {
                 HostReply::Refused(StatusCode::VL_KEY_MANAGEMENT_SERVICE_NOT_ACTIVATED)
             }
             (Decision::Refuse(code), _) => HostReply::Refused(code),
+            (Decision::Disconnect, _) => HostReply::Disconnect,
         };
-        event.record(match &reply {
+        pending.end(match &reply {
             HostReply::Answer(_) => StatusCode::OK,
             HostReply::Refused(code) => *code,
+            HostReply::Disconnect => StatusCode::BUSY,
         });
         reply
     }
@@ -183,10 +226,11 @@ impl<S: Store, C: Clock> HostService<S, C> {
     /// Answers GetHostCertificate: the chain, even when its time is over, so that it can be looked
     /// at; 0xC004F041 when there is none.
     pub fn host_certificate(&self) -> HostReply {
-        if self.chain.is_empty() {
+        let engine = self.lock();
+        if engine.chain.is_empty() {
             HostReply::Refused(StatusCode::VL_KEY_MANAGEMENT_SERVICE_NOT_ACTIVATED)
         } else {
-            HostReply::Answer(self.chain.clone())
+            HostReply::Answer(engine.chain.clone())
         }
     }
 
@@ -195,20 +239,54 @@ impl<S: Store, C: Clock> HostService<S, C> {
         &self.events
     }
 
-    /// Records an event at the present time.
+    /// Records an event at the present time, and gives it to the store.
     pub fn record(&self, event: HostEvent) {
-        self.events.record(self.clock.now().wall, event);
+        let at = self.clock.now().wall;
+        match &event {
+            HostEvent::Published { domain } => self.metrics.published(domain, StatusCode::OK, at),
+            HostEvent::PublishFailed { code, domain } => self.metrics.published(domain, *code, at),
+            _ => {}
+        }
+        let entry = Entry::Event {
+            at,
+            event: event.clone(),
+        };
+        // Nobody waits for it; a store that cannot keep it says so itself.
+        drop(self.store.commit(entry));
+        self.events.record(at, event);
+    }
+
+    /// What the host counts and times about itself.
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Where the count is kept.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    /// The clock that the host goes by.
+    pub const fn clock(&self) -> &C {
+        &self.clock
     }
 
     /// The identity that signs, while the host has one.
-    pub const fn identity(&self) -> Option<&HostIdentity> {
-        self.identity.as_ref()
+    pub fn identity(&self) -> Option<Arc<HostIdentity>> {
+        self.lock().identity.clone()
+    }
+
+    /// Whether the host may answer: it has a certificate that is still valid.
+    pub fn is_activated(&self) -> bool {
+        let now = self.clock.now();
+        self.lock().host.is_activated(now)
     }
 
     /// The families that have asked, with their counts as of now.
     pub fn families(&self) -> Vec<FamilyStatus> {
         let now = self.clock.now();
-        let mut host = self.lock();
+        let mut engine = self.lock();
+        let host = &mut engine.host;
         host.handle_timeout(now);
         let name = |counted_id| {
             let family = host.catalogue().family(counted_id);
@@ -227,43 +305,111 @@ impl<S: Store, C: Clock> HostService<S, C> {
 
     /// The documented counters over all families.
     pub fn counters(&self) -> Counters {
-        *self.lock().counters()
+        *self.lock().host.counters()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Host> {
+    fn lock(&self) -> MutexGuard<'_, Engine> {
         // The engine does not panic; if it did, refusing to serve for ever would help nobody.
-        self.host.lock().unwrap_or_else(PoisonError::into_inner)
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The event of a request whose result is not known yet. Dropped before, it tells of that.
-struct PendingEvent<'a> {
+/// A request whose result is not known yet. Dropped before, it tells of that.
+struct PendingRequest<'a> {
     log: &'a EventLog,
+    metrics: &'a Metrics,
+    event: Option<(Timestamp, HostEvent)>,
     time: Timestamp,
-    event: Option<HostEvent>,
+    begun: Instant,
+    ended: bool,
 }
 
-impl PendingEvent<'_> {
-    fn record(&mut self, result: StatusCode) {
-        if let Some(mut event) = self.event.take() {
+impl PendingRequest<'_> {
+    fn end(&mut self, result: StatusCode) {
+        if core::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let mut license_status = None;
+        if let Some((time, mut event)) = self.event.take() {
             if let HostEvent::RequestProcessed(processed) = &mut event {
                 processed.code = result;
+                license_status = Some(processed.license_status);
             }
-            self.log.record(self.time, event);
+            self.log.record(time, event);
         }
+        self.metrics
+            .request(result, license_status, self.time, self.begun.elapsed());
     }
 }
 
-impl Drop for PendingEvent<'_> {
+impl Drop for PendingRequest<'_> {
     fn drop(&mut self) {
-        self.record(StatusCode::TIMEOUT);
+        self.end(StatusCode::TIMEOUT);
     }
 }
 
-impl<S, C> fmt::Debug for HostService<S, C> {
+/// An identity folder, read.
+struct Identified {
+    identity: Option<Arc<HostIdentity>>,
+    chain: Vec<u8>,
+    activation: Option<Activation>,
+}
+
+impl Identified {
+    fn load(folder: &Path) -> Result<Self, StartError> {
+        let identity = identity::load(folder)?;
+        let chain = match &identity {
+            Some(identity) => {
+                let chain: Vec<&[u8]> = identity.chain().iter().map(Vec::as_slice).collect();
+                CertificateChain::new(&chain)?.to_vec()
+            }
+            None => Vec::new(),
+        };
+        let activation = identity.as_ref().map(|identity| Activation {
+            key_id: identity.key_id(),
+            scope: identity.scope().iter().cloned().collect(),
+            not_after: identity.not_after(),
+        });
+        Ok(Self {
+            identity: identity.map(Arc::new),
+            chain,
+            activation,
+        })
+    }
+}
+
+fn not_activated(identity: &Path) {
+    tracing::warn!(
+        identity = %identity.display(),
+        "this host is not activated: it has no valid certificate and refuses everyone"
+    );
+}
+
+fn settings(configured: &HostConfig, stored: &StoredSettings) -> Settings {
+    let configured = Settings {
+        activation_interval: configured.activation_interval,
+        renewal_interval: configured.renewal_interval,
+        clock_tolerance: configured.clock_tolerance,
+    };
+    overlaid(configured, stored)
+}
+
+fn overlaid(configured: Settings, stored: &StoredSettings) -> Settings {
+    Settings {
+        activation_interval: stored
+            .activation_interval
+            .unwrap_or(configured.activation_interval),
+        renewal_interval: stored
+            .renewal_interval
+            .unwrap_or(configured.renewal_interval),
+        ..configured
+    }
+}
+
+impl<S: Store, C: Clock> fmt::Debug for HostService<S, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HostService")
-            .field("identity", &self.identity)
+            .field("identity", &self.identity())
             .finish_non_exhaustive()
     }
 }

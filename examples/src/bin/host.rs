@@ -92,7 +92,10 @@ fn check(config: Option<&Path>) -> Result<u8, Ended> {
         Publisher::new(
             dns,
             &listening,
-            service.identity().map(kms_trust::HostIdentity::name),
+            service
+                .identity()
+                .as_deref()
+                .map(kms_trust::HostIdentity::name),
         )
         .map_err(Ended::configuration)?;
     }
@@ -144,9 +147,10 @@ async fn run(config: HostConfig) -> Result<u8, Ended> {
     })?;
     let stop = CancellationToken::new();
     let addresses = server.local_addresses();
+    let identity = service.identity();
     let publishing = match &config.dns {
         Some(dns) => {
-            let name = service.identity().map(kms_trust::HostIdentity::name);
+            let name = identity.as_deref().map(kms_trust::HostIdentity::name);
             let publisher = Publisher::new(dns, &addresses, name).map_err(Ended::configuration)?;
             let (service, stop) = (Arc::clone(&service), stop.clone());
             Some(tokio::spawn(async move {
@@ -162,8 +166,8 @@ async fn run(config: HostConfig) -> Result<u8, Ended> {
         }
         None => None,
     };
-    let name = service
-        .identity()
+    let name = identity
+        .as_deref()
         .map_or("not activated", kms_trust::HostIdentity::name);
     for address in &addresses {
         cli::print(format_args!("{name}: listening on {address}"));

@@ -190,6 +190,7 @@ fn request() -> impl Strategy<Value = Request> {
             threshold: threshold(machines),
             license_status: LicenseStatus::ALL[status],
             virtual_machine,
+            source: None,
         },
     )
 }

@@ -31,6 +31,7 @@ pub(crate) fn client(number: u32) -> Request {
         threshold: threshold(25),
         license_status: LicenseStatus::OobGrace,
         virtual_machine: false,
+        source: None,
     }
 }
 

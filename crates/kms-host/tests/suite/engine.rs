@@ -7,7 +7,7 @@ use kms_core::{
     SeededEntropy, StatusCode, Threshold, Timestamp,
 };
 use kms_count::Snapshot;
-use kms_host::{Activation, Decision, Entry, Handled, Host, HostEvent, Settings};
+use kms_host::{Activation, Caller, Decision, Entry, Handled, Host, HostEvent, Settings};
 use kms_keys::Catalogue;
 use kms_wire::ActivationRequest;
 
@@ -49,13 +49,14 @@ fn refusal(handled: &Handled) -> Option<StatusCode> {
     match handled.decision {
         Decision::Grant(_) => None,
         Decision::Refuse(code) => Some(code),
+        Decision::Disconnect => panic!("disconnected"),
     }
 }
 
 fn count(handled: &Handled) -> u32 {
     match handled.decision {
         Decision::Grant(terms) => terms.count,
-        Decision::Refuse(code) => panic!("refused with {code}"),
+        refused => panic!("{refused:?}"),
     }
 }
 
@@ -63,7 +64,7 @@ fn count(handled: &Handled) -> u32 {
 fn a_valid_request_is_granted_with_the_terms_of_host_and_product() {
     let fixture = Fixture::new();
     let (mut host, request) = (host(), fixture.request(1));
-    let handled = host.handle_request(&request.to_vec(), START);
+    let handled = host.handle_request(&request.to_vec(), &mut Caller::default(), START);
     let Decision::Grant(terms) = handled.decision else {
         panic!("{handled:?}");
     };
@@ -77,6 +78,7 @@ fn a_valid_request_is_granted_with_the_terms_of_host_and_product() {
         request: counted,
         at,
         dropped: None,
+        ..
     } = handled.entry
     else {
         panic!("{handled:?}");
@@ -162,20 +164,25 @@ fn every_refusal_has_its_code_and_counts_as_failed_only() {
     ];
     let mut host = host();
     for (number, (what, request, code)) in (1..).zip(table) {
-        let handled = host.handle_request(&request.to_vec(), START);
+        let handled = host.handle_request(&request.to_vec(), &mut Caller::default(), START);
         assert_eq!(refusal(&handled), Some(code), "{what}");
         let known = fixture.catalogue.product(request.activation_id);
+        let Entry::Failed {
+            counted_id,
+            license_status: Some(LicenseStatus::OobGrace),
+            source: None,
+            at,
+            event: Some(event),
+        } = handled.entry
+        else {
+            panic!("{what}: {handled:?}");
+        };
         assert_eq!(
-            handled.entry,
-            Entry::Failed {
-                counted_id: known.map(|product| product.counted_id),
-                license_status: Some(LicenseStatus::OobGrace),
-            },
+            counted_id,
+            known.map(|product| product.counted_id),
             "{what}"
         );
-        let Some(HostEvent::RequestProcessed(event)) = handled.event else {
-            panic!("{what}: no event");
-        };
+        assert_eq!(at, START.wall);
         assert_eq!(event.code, code, "{what}");
         assert!(!event.to_string().is_empty());
         let counters = host.counters();
@@ -197,7 +204,7 @@ fn clocks_4_hours_apart_are_close_enough() {
             ..fixture.request(1)
         };
         assert_eq!(
-            refusal(&host.handle_request(&request.to_vec(), START)),
+            refusal(&host.handle_request(&request.to_vec(), &mut Caller::default(), START)),
             None
         );
     }
@@ -210,7 +217,12 @@ fn a_time_that_no_calendar_has_is_told_as_a_number() {
         request_time: Timestamp::from_millis(i64::MAX),
         ..fixture.request(1)
     };
-    let event = host.handle_request(&request.to_vec(), START).event.unwrap();
+    let event = host
+        .handle_request(&request.to_vec(), &mut Caller::default(), START)
+        .entry
+        .event()
+        .unwrap()
+        .1;
     let text = event.to_string();
     assert!(
         text.contains(", 9223372036854775807 ms, 0, 2, 40123, "),
@@ -241,12 +253,15 @@ fn a_malformed_message_is_refused_before_anything_else_and_has_no_event() {
     for activation in [Some(activation()), None] {
         let mut host = host_with(activation, kms_count::Config::default());
         for (number, message) in (1..).zip(&malformed) {
-            let handled = host.handle_request(message, START);
+            let handled = host.handle_request(message, &mut Caller::default(), START);
             assert_eq!(refusal(&handled), Some(StatusCode::INVALID_DATA));
-            assert_eq!(handled.event, None);
+            assert_eq!(handled.entry.event(), None);
             let nothing = Entry::Failed {
                 counted_id: None,
                 license_status: None,
+                source: None,
+                at: START.wall,
+                event: None,
             };
             assert_eq!(handled.entry, nothing);
             assert_eq!(host.counters().failed(), number);
@@ -267,7 +282,7 @@ fn a_host_without_a_certificate_refuses_whatever_else_is_wrong() {
         ..good
     };
     for request in [good, bad] {
-        let handled = host.handle_request(&request.to_vec(), START);
+        let handled = host.handle_request(&request.to_vec(), &mut Caller::default(), START);
         assert_eq!(refusal(&handled), Some(NOT_ACTIVATED));
     }
 }
@@ -278,7 +293,7 @@ fn a_certificate_is_good_to_its_last_moment_and_no_longer() {
     let last = Now::new(START.tick, activation().not_after);
     let ask = |host: &mut Host, now: Now| {
         let request = request(fixture.client(), 1, now.wall);
-        refusal(&host.handle_request(&request.to_vec(), now))
+        refusal(&host.handle_request(&request.to_vec(), &mut Caller::default(), now))
     };
     assert!(host.is_activated(last));
     assert_eq!(ask(&mut host, last), None);
@@ -296,8 +311,10 @@ fn the_count_that_a_client_says_it_needs_moves_nothing() {
             required_count: Threshold::new(required).unwrap(),
             ..fixture.request(machine)
         };
-        let handled = host.handle_request(&request.to_vec(), START);
-        let Some(HostEvent::RequestProcessed(event)) = handled.event else {
+        let handled = host.handle_request(&request.to_vec(), &mut Caller::default(), START);
+        let Some(HostEvent::RequestProcessed(event)) =
+            handled.entry.event().map(|(_, event)| event)
+        else {
             panic!("no event");
         };
         asked.push(event.required_count);
@@ -316,9 +333,15 @@ fn servers_and_clients_share_a_count_whose_capacity_follows_the_catalogue() {
     let (fixture, mut host) = (Fixture::new(), host());
     let server = fixture.product("Windows Server 2008 Standard");
     let server = request(server, 1, START.wall);
-    assert_eq!(count(&host.handle_request(&server.to_vec(), START)), 1);
+    assert_eq!(
+        count(&host.handle_request(&server.to_vec(), &mut Caller::default(), START)),
+        1
+    );
     assert_eq!(host.families().next().unwrap().capacity(), 10);
-    assert_eq!(count(&host.handle_request(&fixture.message(2), START)), 2);
+    assert_eq!(
+        count(&host.handle_request(&fixture.message(2), &mut Caller::default(), START)),
+        2
+    );
     assert_eq!(host.families().next().unwrap().capacity(), 50);
     assert_eq!(host.families().count(), 1);
 }
@@ -327,13 +350,13 @@ fn servers_and_clients_share_a_count_whose_capacity_follows_the_catalogue() {
 fn a_machine_that_leaves_a_full_table_is_named_in_the_entry() {
     let (fixture, mut host) = (Fixture::new(), host());
     for machine in 1..=50 {
-        let handled = host.handle_request(&fixture.message(machine), START);
+        let handled = host.handle_request(&fixture.message(machine), &mut Caller::default(), START);
         assert!(matches!(
             handled.entry,
             Entry::Answered { dropped: None, .. }
         ));
     }
-    let handled = host.handle_request(&fixture.message(51), START);
+    let handled = host.handle_request(&fixture.message(51), &mut Caller::default(), START);
     assert_eq!(count(&handled), 50);
     let Entry::Answered { dropped, .. } = handled.entry else {
         panic!("refused");
@@ -350,7 +373,12 @@ fn event_12290_tells_of_the_request_in_the_documented_form() {
         cmid: "00112233-4455-4677-8899-aabbccddeeff".parse().unwrap(),
         ..fixture.request(1)
     };
-    let event = host.handle_request(&request.to_vec(), START).event.unwrap();
+    let event = host
+        .handle_request(&request.to_vec(), &mut Caller::default(), START)
+        .entry
+        .event()
+        .unwrap()
+        .1;
     assert_eq!(event.id(), 12290);
     assert_eq!(
         event.to_string(),
@@ -365,7 +393,7 @@ fn event_12290_tells_of_the_request_in_the_documented_form() {
 #[test]
 fn a_record_is_gone_30_days_after_its_last_request() {
     let (fixture, mut host) = (Fixture::new(), host());
-    host.handle_request(&fixture.message(1), START);
+    host.handle_request(&fixture.message(1), &mut Caller::default(), START);
     let gone = START.after(30 * DAY);
     assert_eq!(host.poll_timeout(), Some(gone.tick));
     let records = |host: &Host| host.families().next().unwrap().count();
@@ -379,9 +407,9 @@ fn a_record_is_gone_30_days_after_its_last_request() {
 fn a_new_host_goes_on_from_a_snapshot() {
     let (fixture, mut host) = (Fixture::new(), host());
     for machine in 1..=24 {
-        host.handle_request(&fixture.message(machine), START);
+        host.handle_request(&fixture.message(machine), &mut Caller::default(), START);
     }
-    host.handle_request(b"malformed", START);
+    host.handle_request(b"malformed", &mut Caller::default(), START);
     let mut restarted = Host::new(
         Catalogue::builtin(),
         Some(activation()),
@@ -395,11 +423,11 @@ fn a_new_host_goes_on_from_a_snapshot() {
     assert_eq!(restarted.counters(), host.counters());
     assert_eq!(restarted.snapshot(), host.snapshot());
     assert_eq!(
-        count(&restarted.handle_request(&fixture.message(1), START)),
+        count(&restarted.handle_request(&fixture.message(1), &mut Caller::default(), START)),
         24
     );
     assert_eq!(
-        count(&restarted.handle_request(&fixture.message(25), START)),
+        count(&restarted.handle_request(&fixture.message(25), &mut Caller::default(), START)),
         25
     );
 }
@@ -414,8 +442,8 @@ fn virtual_machines_are_answered_and_count_only_where_they_are_meant_to() {
     for (counted, wanted) in [(true, 2), (false, 1)] {
         let config = kms_count::Config::default().with_count_virtual_machines(counted);
         let mut host = host_with(Some(activation()), config);
-        host.handle_request(&fixture.message(1), START);
-        let handled = host.handle_request(&virtual_machine.to_vec(), START);
+        host.handle_request(&fixture.message(1), &mut Caller::default(), START);
+        let handled = host.handle_request(&virtual_machine.to_vec(), &mut Caller::default(), START);
         assert_eq!(count(&handled), wanted);
         assert_eq!(host.families().next().unwrap().count(), wanted);
     }
@@ -424,8 +452,11 @@ fn virtual_machines_are_answered_and_count_only_where_they_are_meant_to() {
 #[test]
 fn a_calendar_clock_that_is_set_expires_nothing() {
     let (fixture, mut host) = (Fixture::new(), host());
-    host.handle_request(&fixture.message(1), START);
+    host.handle_request(&fixture.message(1), &mut Caller::default(), START);
     fixture.clock.set_wall(START.wall.saturating_add(60 * DAY));
     let now = fixture.clock.now();
-    assert_eq!(count(&host.handle_request(&fixture.message(2), now)), 2);
+    assert_eq!(
+        count(&host.handle_request(&fixture.message(2), &mut Caller::default(), now)),
+        2
+    );
 }

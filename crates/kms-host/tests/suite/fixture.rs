@@ -201,7 +201,7 @@ pub(crate) fn request(product: &Product, machine: u64, at: Timestamp) -> Activat
 pub(crate) fn answer(reply: &HostReply) -> ActivationAnswer {
     match reply {
         HostReply::Answer(bytes) => ActivationAnswer::decode_all(bytes).unwrap(),
-        HostReply::Refused(code) => panic!("refused with {code}"),
+        refused => panic!("{refused:?}"),
     }
 }
 

@@ -10,7 +10,7 @@ use core::{
 };
 use kms_core::{Cmid, StatusCode};
 use kms_count::{FamilySnapshot, Record, Snapshot};
-use kms_host::{Entry, HostEvent, HostReply, HostService, MemoryStore, Store, StoreError};
+use kms_host::{Caller, Entry, HostEvent, HostReply, HostService, MemoryStore, Store, StoreError};
 
 const NOT_ACTIVATED: HostReply =
     HostReply::Refused(StatusCode::VL_KEY_MANAGEMENT_SERVICE_NOT_ACTIVATED);
@@ -36,7 +36,10 @@ async fn an_answer_verifies_against_the_chain_that_the_host_gives() {
     assert_eq!(host.name(), service.identity().unwrap().name());
     for machine in 1..=3 {
         let message = fixture.message(machine);
-        let HostReply::Answer(bytes) = service.request_activation(&message).await else {
+        let HostReply::Answer(bytes) = service
+            .request_activation(&message, &mut Caller::default())
+            .await
+        else {
             panic!("refused");
         };
         let verified = fixture.verify(&host, &message, &bytes);
@@ -52,7 +55,8 @@ fn there_is_no_answer_before_the_store_has_kept_the_request() {
     let service = fixture.service(store.clone());
     let message = fixture.message(1);
     let mut context = Context::from_waker(Waker::noop());
-    let mut asked = pin!(service.request_activation(&message));
+    let mut asked_caller = Caller::default();
+    let mut asked = pin!(service.request_activation(&message, &mut asked_caller));
 
     assert_eq!(asked.as_mut().poll(&mut context), Poll::Pending);
     assert_eq!(store.entries.lock().unwrap().len(), 1);
@@ -74,8 +78,10 @@ fn the_store_gets_entries_in_the_order_of_the_count_whichever_ends_first() {
     let service = fixture.service(store.clone());
     let messages = [fixture.message(1), fixture.message(2)];
     let mut context = Context::from_waker(Waker::noop());
-    let mut first = pin!(service.request_activation(&messages[0]));
-    let mut second = pin!(service.request_activation(&messages[1]));
+    let mut first_caller = Caller::default();
+    let mut first = pin!(service.request_activation(&messages[0], &mut first_caller));
+    let mut second_caller = Caller::default();
+    let mut second = pin!(service.request_activation(&messages[1], &mut second_caller));
     assert!(first.as_mut().poll(&mut context).is_pending());
     assert!(second.as_mut().poll(&mut context).is_pending());
     let cmids: Vec<Cmid> = {
@@ -84,7 +90,7 @@ fn the_store_gets_entries_in_the_order_of_the_count_whichever_ends_first() {
             .iter()
             .map(|entry| match entry {
                 Entry::Answered { request, .. } => request.cmid,
-                Entry::Failed { .. } => panic!("refused"),
+                entry => panic!("{entry:?}"),
             })
             .collect()
     };
@@ -108,7 +114,9 @@ fn the_store_gets_entries_in_the_order_of_the_count_whichever_ends_first() {
 async fn a_request_that_the_store_cannot_keep_is_refused_for_now() {
     let fixture = Fixture::new();
     let service = fixture.service(FailingStore);
-    let reply = service.request_activation(&fixture.message(1)).await;
+    let reply = service
+        .request_activation(&fixture.message(1), &mut Caller::default())
+        .await;
     assert_eq!(reply, HostReply::Refused(StatusCode(0x8007_00AA)));
     assert_eq!(codes(&service), [0x8007_00AA], "and the event says so");
 }
@@ -120,7 +128,8 @@ fn a_call_that_is_given_up_leaves_an_event() {
     let service = fixture.service(store);
     let message = fixture.message(1);
     {
-        let mut asked = pin!(service.request_activation(&message));
+        let mut asked_caller = Caller::default();
+        let mut asked = pin!(service.request_activation(&message, &mut asked_caller));
         let mut context = Context::from_waker(Waker::noop());
         assert!(asked.as_mut().poll(&mut context).is_pending());
     }
@@ -132,11 +141,16 @@ async fn a_refusal_waits_for_no_store() {
     let fixture = Fixture::new();
     let (store, _commits) = HeldStore::new();
     let service = fixture.service(store.clone());
-    let reply = service.request_activation(b"malformed").await;
+    let reply = service
+        .request_activation(b"malformed", &mut Caller::default())
+        .await;
     assert_eq!(reply, HostReply::Refused(StatusCode::INVALID_DATA));
     let nothing = Entry::Failed {
         counted_id: None,
         license_status: None,
+        source: None,
+        at: START.wall,
+        event: None,
     };
     assert_eq!(*store.entries.lock().unwrap(), [nothing]);
     let counters = service.counters();
@@ -150,7 +164,9 @@ async fn a_host_that_is_not_certified_runs_and_refuses() {
     assert!(service.identity().is_none());
     assert_eq!(service.host_certificate(), NOT_ACTIVATED);
     assert_eq!(
-        service.request_activation(&fixture.message(1)).await,
+        service
+            .request_activation(&fixture.message(1), &mut Caller::default())
+            .await,
         NOT_ACTIVATED
     );
     assert_eq!(codes(&service), [0xC004_F041]);
@@ -161,11 +177,15 @@ async fn a_host_whose_certificate_has_expired_refuses_and_still_shows_it() {
     let fixture = Fixture::new();
     let service = fixture.service(MemoryStore);
     fixture.clock.advance(365 * DAY);
-    let last = service.request_activation(&fixture.message(1)).await;
+    let last = service
+        .request_activation(&fixture.message(1), &mut Caller::default())
+        .await;
     assert_eq!(answer(&last).terms.count, 1);
     fixture.clock.advance(core::time::Duration::from_millis(1));
     assert_eq!(
-        service.request_activation(&fixture.message(1)).await,
+        service
+            .request_activation(&fixture.message(1), &mut Caller::default())
+            .await,
         NOT_ACTIVATED
     );
     assert!(matches!(service.host_certificate(), HostReply::Answer(_)));
@@ -177,7 +197,9 @@ async fn families_are_shown_by_name_with_counts_as_of_now() {
     let service = fixture.service(MemoryStore);
     assert_eq!(service.families(), []);
     for machine in 1..=3 {
-        service.request_activation(&fixture.message(machine)).await;
+        service
+            .request_activation(&fixture.message(machine), &mut Caller::default())
+            .await;
     }
     let [family] = service.families().try_into().unwrap();
     let named = fixture.catalogue.family(fixture.client().counted_id);
@@ -197,7 +219,12 @@ async fn what_is_configured_is_what_answers_say() {
     let more = "activation_interval = 15\nrenewal_interval = 43200\nclock_tolerance = 1\n\
                 retention = 1\ncount_virtual_machines = false";
     let service = fixture.start(more, MemoryStore).unwrap();
-    let terms = answer(&service.request_activation(&fixture.message(1)).await).terms;
+    let terms = answer(
+        &service
+            .request_activation(&fixture.message(1), &mut Caller::default())
+            .await,
+    )
+    .terms;
     assert_eq!(terms.activation_interval.minutes(), 15);
     assert_eq!(terms.renewal_interval.minutes(), 43_200);
     let mut late = fixture.request(1);
@@ -206,7 +233,9 @@ async fn what_is_configured_is_what_answers_say() {
         .saturating_sub(core::time::Duration::from_millis(60_001));
     let late = kms_core::Encode::to_vec(&late);
     assert_eq!(
-        service.request_activation(&late).await,
+        service
+            .request_activation(&late, &mut Caller::default())
+            .await,
         HostReply::Refused(StatusCode::VL_INVALID_TIMESTAMP)
     );
     fixture.clock.advance(DAY);
@@ -214,7 +243,9 @@ async fn what_is_configured_is_what_answers_say() {
     let mut virtual_machine = fixture.request(2);
     virtual_machine.virtual_machine = true;
     let virtual_machine = kms_core::Encode::to_vec(&virtual_machine);
-    let reply = service.request_activation(&virtual_machine).await;
+    let reply = service
+        .request_activation(&virtual_machine, &mut Caller::default())
+        .await;
     assert_eq!(answer(&reply).terms.count, 0);
 }
 

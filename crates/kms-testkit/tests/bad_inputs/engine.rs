@@ -3,7 +3,7 @@
 use core::{cell::RefCell, num::NonZeroU32, time::Duration};
 use kms_core::{Clock as _, Encode as _, Now, SeededEntropy, Tick, Timestamp};
 use kms_count::Snapshot;
-use kms_host::{Activation, Decision, Host, Settings};
+use kms_host::{Activation, Caller, Decision, Host, Settings};
 use kms_keys::{Catalogue, GroupId};
 use kms_testkit::{
     bad_inputs::{Link, Network, Patience, Received, folder},
@@ -130,6 +130,7 @@ impl Network for Engine {
             served: Rc::clone(&self.served),
             faulty: self.faulty,
             connection: Connection::new(config),
+            caller: Caller::default(),
             output: Vec::new(),
             ended: false,
             taken: 0,
@@ -151,6 +152,7 @@ pub(crate) struct EngineLink {
     served: Rc<RefCell<Served>>,
     faulty: Option<Faulty>,
     connection: Connection,
+    caller: Caller,
     output: Vec<u8>,
     ended: bool,
     taken: usize,
@@ -167,12 +169,17 @@ impl EngineLink {
                     let now = served.clock.now();
                     Some((
                         call,
-                        match served.host.handle_request(message, now).decision {
+                        match served
+                            .host
+                            .handle_request(message, &mut self.caller, now)
+                            .decision
+                        {
                             Decision::Grant(terms) => {
                                 let signature = served.identity.sign(message, &terms);
                                 Ok(ActivationAnswer { terms, signature }.to_vec())
                             }
-                            Decision::Refuse(code) => Err(code),
+                            Decision::Refuse(code) => Err(Some(code)),
+                            Decision::Disconnect => Err(None),
                         },
                     ))
                 }
@@ -185,7 +192,8 @@ impl EngineLink {
             if let Some((call, reply)) = reply {
                 let reply = match &reply {
                     Ok(bytes) => Reply::Bytes(bytes),
-                    Err(code) => Reply::Refused(*code),
+                    Err(Some(code)) => Reply::Refused(*code),
+                    Err(None) => Reply::TooBusy,
                 };
                 self.connection
                     .respond(call, reply)

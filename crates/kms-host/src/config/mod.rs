@@ -1,12 +1,20 @@
 //! The host's configuration file.
 
-use core::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+mod admission;
+mod dns;
+mod limits;
+mod metrics;
+mod store;
+
+pub use admission::{AdmissionConfig, AdmissionPolicy};
+pub use dns::DnsConfig;
+pub use limits::Limits;
+pub use metrics::MetricsConfig;
+pub use store::{Durability, StoreConfig};
+
+use core::{net::SocketAddr, time::Duration};
 use kms_core::{ActivationInterval, RenewalInterval};
 use kms_service::config::{self, ConfigError, de};
-use kms_srv::{DomainName, PublishList, ServiceName};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::path::{Path, PathBuf};
 
@@ -36,6 +44,16 @@ use std::path::{Path, PathBuf};
 /// connections = 4096             # at once; at most half of the files that the process may open
 /// connections_per_source = 64    # at once from one address
 /// exchange_seconds = 15          # from the connection, or the last answer, until the next is sent
+///
+/// [store]
+/// path = "host.db"               # SQLite database of records, counters, settings and events
+/// durability = "commit"          # "memory": nothing is kept, the count starts anew with the process
+///
+/// [admission]
+/// policy = "guarded"             # "compat": every machine counts, as documented
+///
+/// [metrics]                      # leave the table out and nothing is served
+/// listen = "127.0.0.1:9168"      # a loopback address
 /// ```
 ///
 /// Paths are relative to the file's own folder.
@@ -70,59 +88,14 @@ pub struct HostConfig {
     /// What one peer, and all together, may hold.
     #[serde(default)]
     pub limits: Limits,
-}
-
-/// The `[dns]` table: publishing the host's SRV record.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct DnsConfig {
-    /// The zones' primary server.
-    pub server: SocketAddr,
-    /// TSIG key file in BIND's form. Every update is signed, and only a signed answer counts.
-    pub key_file: PathBuf,
-    /// The name that the SRV record points at; the certificate's name if `None`.
-    #[serde(default, deserialize_with = "de::some_text")]
-    pub host_name: Option<DomainName>,
-    /// The addresses published for that name.
+    /// Where the count is kept, and how long other things are.
     #[serde(default)]
-    pub addresses: Vec<IpAddr>,
-    /// Publish list; empty means the domain of the host name.
-    #[serde(default, deserialize_with = "publish_list")]
-    pub domains: PublishList,
-    /// The SRV service.
-    #[serde(default, deserialize_with = "de::text")]
-    pub service: ServiceName,
-    /// Time to live of the records, in seconds.
-    #[serde(default = "one_hour")]
-    pub ttl: u32,
-}
-
-/// The `[limits]` table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Connections at once; at most half of the files that the process may open are taken.
-    #[serde(deserialize_with = "de::at_least_one")]
-    pub connections: usize,
-    /// Connections at once from one address (for IPv6, from one /64).
-    #[serde(deserialize_with = "de::at_least_one")]
-    pub connections_per_source: usize,
-    /// From the connection, or the last answer, until the next answer has been sent, the store's
-    /// work included. Bytes do not extend it. The connection is then closed without a word.
-    #[serde(rename = "exchange_seconds", deserialize_with = "de::seconds")]
-    pub exchange: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 4096,
-            connections_per_source: 64,
-            exchange: Duration::from_secs(15),
-        }
-    }
+    pub store: StoreConfig,
+    /// Whose machines count.
+    #[serde(default)]
+    pub admission: AdmissionConfig,
+    /// Metrics over HTTP; `None` serves none.
+    pub metrics: Option<MetricsConfig>,
 }
 
 impl HostConfig {
@@ -142,6 +115,7 @@ impl HostConfig {
         let mut config: Self = config::parse(text, path)?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         config.identity = folder.join(&config.identity);
+        config.store.path = folder.join(&config.store.path);
         config.catalogue = config.catalogue.map(|catalogue| folder.join(catalogue));
         if let Some(dns) = &mut config.dns {
             dns.key_file = folder.join(&dns.key_file);
@@ -152,10 +126,6 @@ impl HostConfig {
 
 const fn yes() -> bool {
     true
-}
-
-const fn one_hour() -> u32 {
-    3600
 }
 
 const fn four_hours() -> Duration {
@@ -183,11 +153,6 @@ fn one_or_more<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<SocketAddr>, D
         )),
         OneOrMore::More(addresses) => Ok(addresses),
     }
-}
-
-fn publish_list<'de, D: Deserializer<'de>>(input: D) -> Result<PublishList, D::Error> {
-    let lines = Vec::<String>::deserialize(input)?;
-    PublishList::from_lines(lines.iter().map(String::as_str)).map_err(D::Error::custom)
 }
 
 fn activation_interval<'de, D: Deserializer<'de>>(
@@ -225,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_documented_example_is_a_valid_file() {
-        let source = include_str!("config.rs");
+        let source = include_str!("mod.rs");
         let example: String = source
             .lines()
             .skip_while(|line| *line != "/// ```toml")
