@@ -5,8 +5,8 @@ use crate::{
     Metrics, Settings, Store, StoreError, StoredSettings, identity,
 };
 use core::fmt;
-use kms_core::{Clock, Encode as _, Entropy, StatusCode, Timestamp};
-use kms_count::{Counters, RestoreError};
+use kms_core::{Clock, Encode as _, Entropy, Now, SeededEntropy, StatusCode, Timestamp};
+use kms_count::{Counters, RestoreError, Snapshot};
 use kms_keys::{Catalogue, CatalogueError};
 use kms_service::config::{self, ConfigError};
 use kms_trust::HostIdentity;
@@ -33,6 +33,10 @@ struct Engine {
     identity: Option<Arc<HostIdentity>>,
     // The answer to GetHostCertificate.
     chain: Vec<u8>,
+    // For the secrets of tables that are made anew.
+    entropy: SeededEntropy,
+    // Why the host can answer nobody any more: what the store gave back is no count.
+    broken: Option<RestoreError>,
 }
 
 /// Why a host did not start.
@@ -129,6 +133,9 @@ impl<S: Store, C: Clock> HostService<S, C> {
             configured: settings,
             identity,
             chain,
+            // Not predictable from outside: it starts from a secret and what it gives is never shown.
+            entropy: SeededEntropy::new(entropy.next_u64()),
+            broken: None,
         };
         Ok(Self {
             engine: Mutex::new(engine),
@@ -184,6 +191,12 @@ impl<S: Store, C: Clock> HostService<S, C> {
         let (now, begun) = (self.clock.now(), Instant::now());
         let (decision, event, identity, commit) = {
             let mut engine = self.lock();
+            if let Some(snapshot) = self.store.take_recovered() {
+                engine.begin_again(&snapshot, now);
+            }
+            if engine.broken.is_some() {
+                return HostReply::Refused(StatusCode::BUSY);
+            }
             let handled = engine.host.handle_request(message, caller, now);
             let event = handled.entry.event();
             // Handed over under the lock, so that the store sees entries in the table's order.
@@ -311,6 +324,27 @@ impl<S: Store, C: Clock> HostService<S, C> {
     fn lock(&self) -> MutexGuard<'_, Engine> {
         // The engine does not panic; if it did, refusing to serve for ever would help nobody.
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// Counts from what a store that was opened anew holds: the table also has machines whose
+    /// entries were lost, and an answer must not include those.
+    fn begin_again(&mut self, snapshot: &Snapshot, now: Now) {
+        self.broken = self
+            .host
+            .restore(snapshot, &mut self.entropy, now)
+            .inspect_err(|error| {
+                tracing::error!(
+                    %error,
+                    "the store was opened anew and what it holds contradicts itself: \
+                     nobody is answered; stop the host and repair its store"
+                );
+            })
+            .err();
+        if self.broken.is_none() {
+            tracing::warn!("the store was opened anew: the count is what it holds");
+        }
     }
 }
 

@@ -2,14 +2,15 @@
 
 use crate::{
     fixture::{DAY, Fixture, START, answer},
-    stores::{FailingStore, HeldStore, UnreadableStore, failure},
+    stores::{FailingStore, HeldStore, MendedStore, UnreadableStore, failure},
 };
 use core::{
     pin::pin,
+    sync::atomic::Ordering,
     task::{Context, Poll, Waker},
 };
 use kms_core::{Cmid, StatusCode};
-use kms_count::{FamilySnapshot, Record, Snapshot};
+use kms_count::{Counters, FamilySnapshot, Record, Snapshot};
 use kms_host::{Caller, Entry, HostEvent, HostReply, HostService, MemoryStore, Store, StoreError};
 
 const NOT_ACTIVATED: HostReply =
@@ -277,7 +278,7 @@ fn a_store_that_contradicts_itself_is_told_with_the_remedy() {
     let family = FamilySnapshot {
         counted_id: fixture.client().counted_id,
         threshold: fixture.client().threshold,
-        counters: kms_count::Counters::default(),
+        counters: Counters::default(),
         records: vec![record, record],
     };
     let snapshot = Snapshot {
@@ -304,4 +305,52 @@ fn a_catalogue_at_fault_is_named() {
         let error = fixture.start(line, MemoryStore).unwrap_err().to_string();
         assert!(error.contains(wanted), "{error}");
     }
+}
+
+#[tokio::test]
+async fn after_a_store_was_opened_anew_the_count_is_what_it_holds() {
+    let fixture = Fixture::new();
+    let store = MendedStore::default();
+    let service = fixture.service(store.clone());
+    let ask = async |machine| {
+        let message = fixture.message(machine);
+        service
+            .request_activation(&message, &mut Caller::default())
+            .await
+    };
+    assert_eq!(answer(&ask(1).await).terms.count, 1);
+    store.fails.store(true, Ordering::Relaxed);
+    let busy = HostReply::Refused(StatusCode::BUSY);
+    for machine in 2..10 {
+        assert_eq!(ask(machine).await, busy);
+    }
+    // Only the first machine was kept.
+    let kept = Snapshot {
+        families: vec![FamilySnapshot {
+            counted_id: fixture.client().counted_id,
+            threshold: fixture.client().threshold,
+            counters: Counters::default(),
+            records: service_records(&fixture, &[1]),
+        }],
+        ..Snapshot::default()
+    };
+    store.fails.store(false, Ordering::Relaxed);
+    *store.recovered.lock().unwrap() = Some(kept.clone());
+    assert_eq!(answer(&ask(2).await).terms.count, 2);
+    assert_eq!(answer(&ask(1).await).terms.count, 2);
+
+    // A store that gives back what is no count is not counted from.
+    let mut twice = kept;
+    twice.families.push(twice.families[0].clone());
+    *store.recovered.lock().unwrap() = Some(twice);
+    assert_eq!(ask(3).await, busy);
+    assert_eq!(ask(1).await, busy);
+}
+
+fn service_records(fixture: &Fixture, machines: &[u64]) -> Vec<Record> {
+    let record = |&machine| Record {
+        cmid: fixture.request(machine).cmid,
+        last_request: START.wall,
+    };
+    machines.iter().map(record).collect()
 }

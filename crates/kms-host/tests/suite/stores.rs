@@ -1,5 +1,6 @@
 //! Stores that fail, and stores that wait until a test lets them go on.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use kms_count::Snapshot;
 use kms_host::{Entry, Store, StoreError};
 use std::sync::{Arc, Mutex};
@@ -40,6 +41,31 @@ impl Store for UnreadableStore {
 pub(crate) fn failure() -> StoreError {
     StoreError {
         reason: "the disk is full: make room".to_owned(),
+    }
+}
+
+/// Does what the test says, and gives back a snapshot once when it is told to.
+#[derive(Clone, Default)]
+pub(crate) struct MendedStore {
+    pub(crate) fails: Arc<AtomicBool>,
+    pub(crate) recovered: Arc<Mutex<Option<Snapshot>>>,
+}
+
+impl Store for MendedStore {
+    fn load(&self) -> Result<Snapshot, StoreError> {
+        Ok(Snapshot::default())
+    }
+
+    fn commit(
+        &self,
+        _entry: Entry,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let fails = self.fails.load(Ordering::Relaxed);
+        core::future::ready(if fails { Err(failure()) } else { Ok(()) })
+    }
+
+    fn take_recovered(&self) -> Option<Snapshot> {
+        self.recovered.lock().unwrap().take()
     }
 }
 
