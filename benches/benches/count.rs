@@ -262,6 +262,7 @@ impl Fleet {
             license_status: LicenseStatus::Licensed,
             virtual_machine: false,
             source: None,
+            quota: None,
         }
     }
 }

@@ -1,3 +1,4 @@
+use crate::Admission;
 use core::time::Duration;
 
 /// What an administrator may choose about the count.
@@ -6,6 +7,9 @@ pub struct Config {
     // INVARIANT: whole milliseconds, at least MIN_RETENTION.
     retention: Duration,
     count_virtual_machines: bool,
+    admission: Admission,
+    // INVARIANT: every machine counts: virtual ones do, and the admission is `Compat`. Asked for each request.
+    counts_everyone: bool,
 }
 
 impl Config {
@@ -27,6 +31,12 @@ impl Config {
         self.count_virtual_machines
     }
 
+    /// Whose machines count.
+    #[must_use]
+    pub const fn admission(&self) -> Admission {
+        self.admission
+    }
+
     /// Sets how long a machine counts after its last request. Parts below a millisecond are
     /// dropped, and less than [`MIN_RETENTION`](Self::MIN_RETENTION) is taken as that.
     #[must_use]
@@ -46,15 +56,39 @@ impl Config {
             count_virtual_machines,
             ..self
         }
+        .settled()
+    }
+
+    /// Sets whose machines count. Under `Guarded` a table keeps more about each machine, and looks
+    /// it up in a tree.
+    #[must_use]
+    pub const fn with_admission(self, admission: Admission) -> Self {
+        Self { admission, ..self }.settled()
+    }
+
+    /// Whether every machine counts that asks.
+    #[inline]
+    pub(crate) const fn counts_everyone(&self) -> bool {
+        self.counts_everyone
+    }
+
+    const fn settled(self) -> Self {
+        Self {
+            counts_everyone: self.count_virtual_machines
+                && matches!(self.admission, Admission::Compat),
+            ..self
+        }
     }
 }
 
 impl Default for Config {
-    /// 30 days, and virtual machines count.
+    /// 30 days, virtual machines count, and so does every machine that asks.
     fn default() -> Self {
         Self {
             retention: Self::DEFAULT_RETENTION,
             count_virtual_machines: true,
+            admission: Admission::Compat,
+            counts_everyone: true,
         }
     }
 }

@@ -1,7 +1,11 @@
 use crate::{
-    Change, Counters, FamilySnapshot, Record, Request, RestoreError, recency::RecencyList,
+    Admission, Change, Config, Counters, FamilySnapshot, Record, Request, RestoreError,
+    compact::CompactRecord,
+    guard::{Allowed, Guard},
+    recency::RecencyList,
     seeds::Seeds,
 };
+use alloc::boxed::Box;
 use core::time::Duration;
 use kms_core::{Cmid, CountedId, LicenseStatus, Now, Threshold, Tick, Timestamp};
 
@@ -14,6 +18,8 @@ pub struct Family {
     counters: Counters,
     // INVARIANT: no longer than the threshold's capacity.
     records: RecencyList,
+    // INVARIANT: knows each record and no other machine; `None` while everyone is admitted.
+    guard: Option<Box<Guard>>,
 }
 
 impl Family {
@@ -50,7 +56,10 @@ impl Family {
 
     /// The machines that count, by their last request, oldest to newest.
     pub fn records(&self) -> impl Iterator<Item = Record> {
-        self.records.iter()
+        self.records.iter().map(|record| match &self.guard {
+            Some(guard) => guard.complete(record),
+            None => record.into(),
+        })
     }
 
     pub(crate) const fn new(counted_id: CountedId, threshold: Threshold) -> Self {
@@ -59,12 +68,13 @@ impl Family {
             threshold,
             counters: Counters::ZERO,
             records: RecencyList::new(),
+            guard: None,
         }
     }
 
     pub(crate) fn restore(
         snapshot: &FamilySnapshot,
-        retention: Duration,
+        config: &Config,
         seeds: &Seeds,
         now: Now,
     ) -> Result<Self, RestoreError> {
@@ -88,16 +98,25 @@ impl Family {
             // A record's machine asked after those of the records before it, whatever the calendar
             // clock said then, so it is no older than any of them.
             age = age.min(now.wall.saturating_since(record.last_request));
-            let expires = now.tick.saturating_add(retention.saturating_sub(age));
+            let expires = now
+                .tick
+                .saturating_add(config.retention().saturating_sub(age));
             let hash = seeds.hash(record.cmid);
-            if family.records.renew(hash, *record, expires) {
+            let compact = CompactRecord {
+                cmid: record.cmid,
+                last_request: record.last_request,
+            };
+            if family.records.renew(hash, compact, expires) {
                 return Err(RestoreError::DuplicateCmid {
                     counted_id,
                     index,
                     cmid: record.cmid,
                 });
             }
-            family.records.add(hash, *record, expires, seeds);
+            family.records.add(hash, compact, expires, seeds);
+            if let Admission::Guarded(guarded) = config.admission() {
+                family.guard.get_or_insert_default().add(record, guarded);
+            }
         }
         Ok(family)
     }
@@ -116,29 +135,48 @@ impl Family {
     }
 
     pub(crate) fn expire(&mut self, clock: Tick, seeds: &Seeds) -> usize {
-        self.records.expire(clock, seeds)
+        let Some(guard) = &mut self.guard else {
+            return self.records.expire(clock, seeds, |_| ());
+        };
+        let expired = self.records.expire(clock, seeds, |cmid| guard.forget(cmid));
+        if self.records.len() == 0 {
+            self.guard = None;
+        }
+        expired
     }
 
     pub(crate) fn add_failed(&mut self, status: Option<LicenseStatus>) {
         self.counters.add_failed(status);
     }
 
-    /// Takes note of a request: of its product always, of its machine only when that is `admitted`.
+    /// Takes note of a request: of its product always, of its machine only where `config` admits it.
     #[inline]
     pub(crate) fn record(
         &mut self,
         request: &Request,
-        admitted: bool,
+        config: &Config,
         wall: Timestamp,
         expires: Tick,
         seeds: &Seeds,
     ) -> (Change, Option<Cmid>) {
         self.threshold = self.threshold.max(request.threshold);
         self.counters.add_answered(request.license_status);
-        if !admitted {
-            return (Change::NotCounted, None);
+        if config.counts_everyone() {
+            self.record_machine(request, wall, expires, seeds)
+        } else {
+            self.record_admitted(request, config, wall, expires, seeds)
         }
-        let record = Record {
+    }
+
+    #[inline]
+    fn record_machine(
+        &mut self,
+        request: &Request,
+        wall: Timestamp,
+        expires: Tick,
+        seeds: &Seeds,
+    ) -> (Change, Option<Cmid>) {
+        let record = CompactRecord {
             cmid: request.cmid,
             last_request: wall,
         };
@@ -153,5 +191,29 @@ impl Family {
         };
         self.records.add(hash, record, expires, seeds);
         (Change::New, dropped)
+    }
+
+    /// Every admission policy stands here, between the request and the records.
+    #[inline(never)]
+    fn record_admitted(
+        &mut self,
+        request: &Request,
+        config: &Config,
+        wall: Timestamp,
+        expires: Tick,
+        seeds: &Seeds,
+    ) -> (Change, Option<Cmid>) {
+        if request.virtual_machine && !config.count_virtual_machines() {
+            return (Change::NotCounted, None);
+        }
+        let Admission::Guarded(guarded) = config.admission() else {
+            return self.record_machine(request, wall, expires, seeds);
+        };
+        let allowed = Allowed {
+            guarded,
+            threshold: self.threshold,
+        };
+        let guard = self.guard.get_or_insert_default();
+        guard.record(&mut self.records, request, wall, expires, allowed, seeds)
     }
 }

@@ -5,9 +5,12 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod admission;
+mod compact;
 mod config;
 mod counters;
 mod family;
+mod guard;
 mod next_expiry;
 mod recency;
 mod request;
@@ -17,6 +20,7 @@ mod snapshot;
 mod source;
 mod table;
 
+pub use admission::{Admission, Guarded, Quota};
 pub use config::Config;
 pub use counters::{Counters, CountersError};
 pub use family::Family;

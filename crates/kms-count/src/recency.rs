@@ -5,7 +5,7 @@
 //! its time is over or to make room, leaves at the old end. However long the list is, a request
 //! touches the record, its two neighbours and the two ends.
 
-use crate::{Record, seeds::Seeds};
+use crate::{compact::CompactRecord as Record, seeds::Seeds};
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use hashbrown::HashTable;
@@ -98,16 +98,23 @@ impl RecencyList {
         });
     }
 
-    /// Removes the records that are gone at `clock`, and says how many they were.
+    /// Removes the records that are gone at `clock`, tells `on_gone` of each, and says how many they
+    /// were.
     ///
     /// A record at the end of time, [`Tick::MAX`], never goes.
-    pub(crate) fn expire(&mut self, clock: Tick, seeds: &Seeds) -> usize {
+    pub(crate) fn expire(
+        &mut self,
+        clock: Tick,
+        seeds: &Seeds,
+        mut on_gone: impl FnMut(Cmid),
+    ) -> usize {
         let mut expired = 0;
         while self
             .next_expiry()
             .is_some_and(|expires| expires <= clock && expires != Tick::MAX)
-            && self.remove_oldest(seeds).is_some()
+            && let Some(cmid) = self.remove_oldest(seeds)
         {
+            on_gone(cmid);
             expired += 1;
         }
         if expired > 0 && self.index.is_empty() {
@@ -132,6 +139,25 @@ impl RecencyList {
             self.free = Some(place);
         }
         Some(cmid)
+    }
+
+    /// Removes the record of this machine, if there is one. `hash` must be that of the machine.
+    pub(crate) fn remove(&mut self, hash: u64, cmid: Cmid) {
+        let slots = &self.slots;
+        let is_same = |&place: &Place| {
+            slots
+                .get(place)
+                .is_some_and(|slot| slot.record.cmid == cmid)
+        };
+        let Ok(entry) = self.index.find_entry(hash, is_same) else {
+            return;
+        };
+        let (place, _) = entry.remove();
+        self.unlink(place);
+        if let Some(slot) = self.slots.get_mut(place) {
+            slot.newer = self.free;
+            self.free = Some(place);
+        }
     }
 
     fn unlink(&mut self, place: Place) {
@@ -313,7 +339,7 @@ mod tests {
                 record_at(&mut list, &seeds, cmid, 7, 1_000_000);
             }
             let before = work::steps();
-            assert_eq!(list.expire(Tick::from_millis(7), &seeds), size);
+            assert_eq!(list.expire(Tick::from_millis(7), &seeds, |_| ()), size);
             let steps = work::steps() - before;
             assert!(steps <= 10 * size as u64, "{size} records: {steps}");
         }
@@ -335,17 +361,17 @@ mod tests {
         // Places are used again, whoever left them.
         for (cmid, at) in cmids(500, &mut entropy).into_iter().zip(2..) {
             record_at(&mut list, &seeds, cmid, at, 4);
-            list.expire(Tick::from_millis(at - 1), &seeds);
+            list.expire(Tick::from_millis(at - 1), &seeds, |_| ());
         }
         for (cmid, at) in cmids(4, &mut entropy).into_iter().zip(600..) {
             record_at(&mut list, &seeds, cmid, at, 4);
         }
-        list.expire(Tick::from_millis(602), &seeds);
+        list.expire(Tick::from_millis(602), &seeds, |_| ());
         for cmid in cmids(3, &mut entropy) {
             record_at(&mut list, &seeds, cmid, 700, 4);
         }
         assert_eq!((list.len(), list.slots.0.len()), (4, 4));
-        list.expire(Tick::from_millis(1 << 40), &seeds);
+        list.expire(Tick::from_millis(1 << 40), &seeds, |_| ());
         assert_eq!(held(&list), (0, 0));
     }
 }

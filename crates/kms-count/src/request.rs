@@ -17,6 +17,9 @@ pub struct Request {
     pub virtual_machine: bool,
     /// Where it came from; `None` when that is not known or no quota is to apply.
     pub source: Option<Source>,
+    /// How many machines of the family may count from this source, in place of what the
+    /// configuration says. It matters under [`Admission::Guarded`](crate::Admission) only.
+    pub quota: Option<u32>,
 }
 
 /// What a request did to the table.
@@ -31,7 +34,8 @@ pub struct Recorded {
     pub count: u32,
     /// What became of the machine's record.
     pub change: Change,
-    /// The oldest machine of the family, which had to leave a full table for this one.
+    /// The machine that had to leave a full family for this one: the oldest, and under
+    /// [`Admission::Guarded`](crate::Admission) the oldest that is not established.
     pub dropped: Option<Cmid>,
     /// How many records, of all families, were found to be past their retention by this call.
     pub expired: usize,
@@ -51,6 +55,12 @@ pub enum Change {
     /// The machine does not count: it is a virtual machine and the configuration ignores those. It
     /// may be answered.
     NotCounted,
+    /// The machine does not count: as many machines of its source count in the family as may. It
+    /// may be answered, with the count of the others.
+    OverQuota,
+    /// The machine does not count: the family is full of established machines. It may be answered,
+    /// with the count of those.
+    Full,
     /// Nothing was recorded, the count is 0, and the request is counted as failed: the table holds
     /// [`MAX_FAMILIES`](crate::CmidTable::MAX_FAMILIES) families and this would be one more. The
     /// host's catalogue is too large.

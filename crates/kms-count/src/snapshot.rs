@@ -1,4 +1,4 @@
-use crate::Counters;
+use crate::{Counters, Source};
 use alloc::vec::Vec;
 use kms_core::{Cmid, CountedId, Threshold, Timestamp};
 
@@ -35,4 +35,11 @@ pub struct Record {
     pub cmid: Cmid,
     /// When it asked last, by the host's calendar clock.
     pub last_request: Timestamp,
+    /// When it asked first since it counts, by the host's calendar clock. A table whose admission is
+    /// [`Compat`](crate::Admission) does not keep it and gives `last_request`.
+    pub first_request: Timestamp,
+    /// Where it came from when it began to count; `None` when that is not known. Its place in the
+    /// quota is there until it counts no more, wherever it asks later. A table whose admission is
+    /// `Compat` does not keep it.
+    pub source: Option<Source>,
 }

@@ -69,7 +69,7 @@ impl CmidTable {
             if table.by_id.contains_key(&counted_id) {
                 return Err(RestoreError::DuplicateFamily { counted_id, index });
             }
-            let family = Family::restore(family, config.retention(), &table.seeds, now)?;
+            let family = Family::restore(family, &config, &table.seeds, now)?;
             let index = table.add_family(family);
             table.update_expiry(index);
         }
@@ -92,7 +92,6 @@ impl CmidTable {
     /// and the growth of memory, which doubles. It grows with the logarithm of the number of families.
     pub fn record(&mut self, request: &Request, now: Now) -> Recorded {
         let expired = self.advance(now.tick);
-        let admitted = self.admits(request);
         let expires = self.clock.saturating_add(self.config.retention());
         let index = self.find_or_add_family(request);
         let Some((index, family)) =
@@ -107,7 +106,8 @@ impl CmidTable {
             };
         };
         self.counters.add_answered(request.license_status);
-        let (change, dropped) = family.record(request, admitted, now.wall, expires, &self.seeds);
+        let (change, dropped) =
+            family.record(request, &self.config, now.wall, expires, &self.seeds);
         let count = family.count();
         self.update_expiry(index);
         Recorded {
@@ -194,12 +194,6 @@ impl CmidTable {
     pub fn shown_count_of(&self, counted_id: CountedId) -> i64 {
         self.family(counted_id)
             .map_or(-1, |family| i64::from(family.count()))
-    }
-
-    /// Whether the asking machine may be counted. Every admission policy stands here, between the
-    /// request and the records.
-    const fn admits(&self, request: &Request) -> bool {
-        self.config.count_virtual_machines() || !request.virtual_machine
     }
 
     /// Moves the clock on and removes what is over.

@@ -161,6 +161,7 @@ impl Host {
             license_status: request.license_status,
             virtual_machine: request.virtual_machine,
             source,
+            quota: None,
         };
         let validity = product.policy.validity;
         let recorded = self.table.record(&counted, now);

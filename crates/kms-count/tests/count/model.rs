@@ -191,6 +191,7 @@ fn request() -> impl Strategy<Value = Request> {
             license_status: LicenseStatus::ALL[status],
             virtual_machine,
             source: None,
+            quota: None,
         },
     )
 }

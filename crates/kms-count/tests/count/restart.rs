@@ -20,6 +20,8 @@ fn family(counted_id: kms_core::CountedId, machines: core::ops::Range<u32>) -> F
     let record = |number| Record {
         cmid: cmid(number),
         last_request: kms_core::Timestamp::EPOCH,
+        first_request: kms_core::Timestamp::EPOCH,
+        source: None,
     };
     FamilySnapshot {
         counted_id,

@@ -32,6 +32,7 @@ pub(crate) fn client(number: u32) -> Request {
         license_status: LicenseStatus::OobGrace,
         virtual_machine: false,
         source: None,
+        quota: None,
     }
 }
 

@@ -274,6 +274,8 @@ fn a_store_that_contradicts_itself_is_told_with_the_remedy() {
     let record = Record {
         cmid: fixture.request(1).cmid,
         last_request: START.wall,
+        first_request: START.wall,
+        source: None,
     };
     let family = FamilySnapshot {
         counted_id: fixture.client().counted_id,
