@@ -170,3 +170,46 @@ impl Machine {
         self.first_request.distance(last_request) >= guarded.established_after()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::Ipv4Addr;
+    use kms_core::{CountedId, LicenseStatus, SeededEntropy};
+
+    #[test]
+    fn limit_guard_holds_no_more_machines_and_sources_than_the_family_has_records() {
+        let mut entropy = SeededEntropy::new(4);
+        let seeds = Seeds::new(&mut entropy);
+        let (mut guard, mut records) = (Guard::default(), RecencyList::new());
+        let allowed = Allowed {
+            guarded: Guarded::default(),
+            threshold: Threshold::new(25).unwrap(),
+        };
+        for number in 0..20_000_u32 {
+            let request = Request {
+                counted_id: CountedId::new(Cmid::random(&mut entropy).as_uuid()),
+                cmid: Cmid::random(&mut entropy),
+                threshold: allowed.threshold,
+                license_status: LicenseStatus::OobGrace,
+                virtual_machine: false,
+                source: Some(Source::of(Ipv4Addr::from_bits(number).into())),
+                quota: None,
+            };
+            let expires = Tick::from_millis(number.into());
+            let at = Timestamp::EPOCH;
+            guard.record(&mut records, &request, at, expires, allowed, &seeds);
+            let held = usize::try_from(records.len()).unwrap();
+            assert!(held <= 50);
+            assert_eq!(guard.machines.len(), held);
+            assert_eq!(guard.newcomers.len(), held);
+            assert_eq!(guard.sources.len(), held);
+        }
+        records.expire(Tick::from_millis(1 << 40), &seeds, |cmid| {
+            guard.forget(cmid)
+        });
+        assert!(
+            guard.machines.is_empty() && guard.newcomers.is_empty() && guard.sources.is_empty()
+        );
+    }
+}

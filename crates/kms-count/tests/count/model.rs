@@ -2,9 +2,11 @@
 //! from end to end.
 
 use crate::support::{cmid, days, threshold};
-use core::time::Duration;
+use core::{net::Ipv4Addr, num::NonZeroU32, time::Duration};
 use kms_core::{Cmid, CountedId, LicenseStatus, Now, SeededEntropy, Tick, Timestamp};
-use kms_count::{Change, CmidTable, Config, Recorded, Request, Snapshot};
+use kms_count::{
+    Admission, Change, CmidTable, Config, Guarded, Quota, Recorded, Request, Snapshot, Source,
+};
 use proptest::prelude::{BoxedStrategy, Just, ProptestConfig, Strategy, any, prop_oneof};
 use proptest::sample::select;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
@@ -31,6 +33,7 @@ enum Step {
         away: i64,
         tick: u64,
         count_virtual_machines: bool,
+        admission: Admission,
     },
 }
 
@@ -38,6 +41,8 @@ enum Step {
 struct Machine {
     cmid: Cmid,
     wall: i64,
+    first_wall: i64,
+    source: Option<Source>,
     /// By `Model::clock`, which a restart sets anew: an `i64` reaches before its beginning.
     asked: i64,
 }
@@ -72,9 +77,66 @@ struct ModelFamily {
     machines: Vec<Machine>,
 }
 
+impl ModelFamily {
+    /// Finds a place for the machine, or none.
+    fn place(
+        &mut self,
+        request: &Request,
+        admission: Admission,
+        wall: i64,
+        clock: i64,
+    ) -> (Change, Option<Cmid>) {
+        let mut asking = Machine {
+            cmid: request.cmid,
+            wall,
+            first_wall: wall,
+            source: request.source,
+            asked: clock,
+        };
+        let machines = &mut self.machines;
+        let known = machines
+            .iter()
+            .position(|machine| machine.cmid == asking.cmid);
+        if let Some(at) = known {
+            let known = machines.remove(at);
+            (asking.first_wall, asking.source) = (known.first_wall, known.source);
+            machines.push(asking);
+            return (Change::Renewed, None);
+        }
+        let is_full = machines.len() == 2 * self.highest as usize;
+        let mut leaves = is_full.then_some(0);
+        if let Admission::Guarded(guarded) = admission {
+            let quota = request.quota.unwrap_or_else(|| match guarded.quota() {
+                Quota::Share(parts) => self.highest.div_ceil(parts.get()),
+                Quota::Machines(machines) => machines,
+            });
+            let of_source = machines
+                .iter()
+                .filter(|machine| machine.source == asking.source)
+                .count();
+            if asking.source.is_some() && of_source >= quota as usize {
+                return (Change::OverQuota, None);
+            }
+            if is_full {
+                let hour = guarded.established_after().as_millis();
+                leaves = machines.iter().position(|machine| {
+                    u128::from(machine.wall.abs_diff(machine.first_wall)) < hour
+                });
+                if leaves.is_none() {
+                    return (Change::Full, None);
+                }
+            }
+        }
+        let dropped = leaves.map(|at| machines.remove(at).cmid);
+        machines.push(asking);
+        (Change::New, dropped)
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Model {
     count_virtual_machines: bool,
+    admission: Admission,
     /// What the clocks show.
     tick: i64,
     wall: i64,
@@ -129,30 +191,11 @@ impl Model {
             });
         family.numbers.add(false, Some(request.license_status));
         family.highest = family.highest.max(request.threshold.machines());
-        let mut dropped = None;
-        let change = if request.virtual_machine && !self.count_virtual_machines {
-            Change::NotCounted
+        let ignored = request.virtual_machine && !self.count_virtual_machines;
+        let (change, dropped) = if ignored {
+            (Change::NotCounted, None)
         } else {
-            let known = family
-                .machines
-                .iter()
-                .position(|machine| machine.cmid == request.cmid);
-            if let Some(at) = known {
-                family.machines.remove(at);
-            }
-            family.machines.push(Machine {
-                cmid: request.cmid,
-                wall: self.wall,
-                asked: self.clock,
-            });
-            if family.machines.len() > 2 * family.highest as usize {
-                dropped = Some(family.machines.remove(0).cmid);
-            }
-            if known.is_some() {
-                Change::Renewed
-            } else {
-                Change::New
-            }
+            family.place(request, self.admission, self.wall, self.clock)
         };
         self.recorded = Some(Recorded {
             count: u32::try_from(family.machines.len()).unwrap(),
@@ -167,6 +210,9 @@ impl Model {
         for family in self.families.values_mut() {
             let mut youngest = i64::MAX;
             for machine in &mut family.machines {
+                if self.admission == Admission::Compat {
+                    (machine.first_wall, machine.source) = (machine.wall, None);
+                }
                 youngest = youngest.min((self.wall - machine.wall).max(0));
                 machine.asked = self.clock - youngest;
             }
@@ -183,17 +229,55 @@ fn request() -> impl Strategy<Value = Request> {
     // Few machines, so that they come again; small thresholds, so that families fill.
     let thresholds = select(vec![1_u32, 2, 2, 3, 3, 5, 25]);
     let families = select(vec![1_u128, 1, 1, 2, 3]);
-    (0..14_u32, families, thresholds, 0..7_usize, any::<bool>()).prop_map(
-        |(machine, family, machines, status, virtual_machine)| Request {
+    // One source that would fill every family, and some others.
+    let sources = select(vec![
+        None,
+        Some(1_u32),
+        Some(1),
+        Some(1),
+        Some(2),
+        Some(3),
+        Some(4),
+    ]);
+    let quotas = select(vec![
+        None,
+        None,
+        None,
+        None,
+        None,
+        Some(0_u32),
+        Some(1),
+        Some(3),
+    ]);
+    let numbers = (0..14_u32, families, thresholds, 0..7_usize);
+    (numbers, any::<bool>(), sources, quotas).prop_map(
+        |((machine, family, machines, status), virtual_machine, source, quota)| Request {
             counted_id: counted_id(family),
             cmid: cmid(machine),
             threshold: threshold(machines),
             license_status: LicenseStatus::ALL[status],
             virtual_machine,
-            source: None,
-            quota: None,
+            source: source.map(|number| Source::of(Ipv4Addr::from_bits(number).into())),
+            quota,
         },
     )
+}
+
+fn admission() -> impl Strategy<Value = Admission> {
+    let fifth = Guarded::default();
+    let half = fifth
+        .with_quota(Quota::Share(NonZeroU32::new(2).unwrap()))
+        .with_established_after(Duration::from_millis(2));
+    let two = fifth
+        .with_quota(Quota::Machines(2))
+        .with_established_after(days(3));
+    select(vec![
+        Admission::Compat,
+        Admission::Compat,
+        Admission::Guarded(fifth),
+        Admission::Guarded(half),
+        Admission::Guarded(two),
+    ])
 }
 
 fn setting() -> impl Strategy<Value = i64> {
@@ -211,9 +295,10 @@ impl ReferenceStateMachine for Model {
     type Transition = Step;
 
     fn init_state() -> BoxedStrategy<Self> {
-        any::<bool>()
-            .prop_map(|count_virtual_machines| Self {
+        (any::<bool>(), admission())
+            .prop_map(|(count_virtual_machines, admission)| Self {
                 count_virtual_machines,
+                admission,
                 tick: 1_000,
                 wall: 1_700_000_000_000,
                 clock: 1_000,
@@ -238,8 +323,10 @@ impl ReferenceStateMachine for Model {
             4 => (time, setting(), setting()).prop_map(|(time, tick, wall)| Step::Pass { time, tick, wall }),
             2 => (0..3_u64).prop_map(Step::GoBefore),
             2 => Just(Step::Timeout),
-            1 => (setting(), select(vec![0, 5, 1 << 40]), any::<bool>()).prop_map(
-                |(away, tick, count_virtual_machines)| Step::Restart { away, tick, count_virtual_machines }
+            1 => (setting(), select(vec![0, 5, 1 << 40]), any::<bool>(), admission()).prop_map(
+                |(away, tick, count_virtual_machines, admission)| Step::Restart {
+                    away, tick, count_virtual_machines, admission,
+                }
             ),
         ]
         .boxed()
@@ -271,11 +358,14 @@ impl ReferenceStateMachine for Model {
                 away,
                 tick,
                 count_virtual_machines,
+                admission,
             } => {
                 model.wall += away;
                 model.tick = tick as i64;
-                model.count_virtual_machines = count_virtual_machines;
+                // A table that admits everyone has forgotten what it does not need.
                 model.restart();
+                model.count_virtual_machines = count_virtual_machines;
+                model.admission = admission;
             }
         }
         model
@@ -286,7 +376,9 @@ struct Table(CmidTable);
 
 impl Table {
     fn new(model: &Model, snapshot: &Snapshot) -> Self {
-        let config = Config::default().with_count_virtual_machines(model.count_virtual_machines);
+        let config = Config::default()
+            .with_count_virtual_machines(model.count_virtual_machines)
+            .with_admission(model.admission);
         let mut entropy = SeededEntropy::new(model.wall.unsigned_abs());
         Self(CmidTable::restore(config, snapshot, &mut entropy, model.now()).unwrap())
     }
@@ -326,13 +418,24 @@ impl StateMachineTest for Table {
             assert_eq!(family.capacity(), 2 * expected.highest);
             assert_eq!(family.count() as usize, expected.machines.len());
             expected.numbers.assert_eq(family.counters());
-            let machines = family
-                .records()
-                .map(|record| (record.cmid, record.last_request.as_millis()));
-            let expected = expected
-                .machines
-                .iter()
-                .map(|machine| (machine.cmid, machine.wall));
+            let machines = family.records().map(|record| {
+                let times = (record.last_request, record.first_request);
+                (
+                    record.cmid,
+                    times.0.as_millis(),
+                    times.1.as_millis(),
+                    record.source,
+                )
+            });
+            let forgets = model.admission == Admission::Compat;
+            let expected = expected.machines.iter().map(|machine| {
+                let (first, source) = if forgets {
+                    (machine.wall, None)
+                } else {
+                    (machine.first_wall, machine.source)
+                };
+                (machine.cmid, machine.wall, first, source)
+            });
             assert!(machines.eq(expected));
             count += i64::from(family.count());
         }
