@@ -35,7 +35,10 @@ pub enum HostEvent {
 
 /// The data of event 12290.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the documents have these fields, and stores make it again from them"
+)]
 pub struct RequestProcessed {
     /// The result given to the client.
     pub code: StatusCode,

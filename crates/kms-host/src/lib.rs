@@ -12,7 +12,7 @@ mod publisher;
 mod server;
 mod service;
 mod settings;
-mod store;
+pub mod store;
 
 pub use caller::Caller;
 pub use config::{
@@ -27,4 +27,4 @@ pub use publisher::{FIRST_RETRY, LAST_RETRY, Publisher, PublisherError, REFRESH}
 pub use server::{BindError, DRAIN, Server};
 pub use service::{FamilyStatus, HostReply, HostService, StartError, load_catalogue};
 pub use settings::StoredSettings;
-pub use store::{Entry, MemoryStore, Store, StoreError, StoreHealth};
+pub use store::{Entry, MemoryStore, Store, StoreError, StoreHealth, sqlite::SqliteStore};

@@ -1,4 +1,6 @@
-use serde::Deserialize;
+use core::time::Duration;
+use kms_service::config::de;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use std::path::PathBuf;
 
 /// The `[store]` table.
@@ -10,6 +12,21 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// What an answer waits for.
     pub durability: Durability,
+    /// How long events are kept.
+    #[serde(rename = "events_days", deserialize_with = "de::days")]
+    pub events_kept: Duration,
+    /// How much the events may take up, in bytes; the oldest go first. A key of megabytes, 1 to
+    /// 65,536.
+    #[serde(rename = "events_megabytes", deserialize_with = "megabytes")]
+    pub events_bytes: u64,
+    /// How long a client is kept after its last request.
+    #[serde(rename = "clients_days", deserialize_with = "de::days")]
+    pub clients_kept: Duration,
+    /// How many clients are kept; those that have not asked for longest go first.
+    #[serde(deserialize_with = "de::at_least_one")]
+    pub clients: usize,
+    /// Whether the file may lie on a network filesystem, where a store may be damaged.
+    pub allow_network_filesystem: bool,
 }
 
 /// What an answer waits for.
@@ -30,6 +47,26 @@ impl Default for StoreConfig {
         Self {
             path: PathBuf::from("host.db"),
             durability: Durability::default(),
+            events_kept: 90 * DAY,
+            events_bytes: 256 * MEGABYTE,
+            clients_kept: 180 * DAY,
+            clients: 200_000,
+            allow_network_filesystem: false,
         }
     }
 }
+
+fn megabytes<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
+    let megabytes = u64::deserialize(input)?;
+    if (1..=MAX_MEGABYTES).contains(&megabytes) {
+        Ok(megabytes * MEGABYTE)
+    } else {
+        Err(D::Error::custom(format_args!(
+            "{megabytes} megabytes: allowed are 1 to {MAX_MEGABYTES}"
+        )))
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const MEGABYTE: u64 = 1024 * 1024;
+const MAX_MEGABYTES: u64 = 65_536;

@@ -1,5 +1,7 @@
 //! Where the count is kept beyond the process: behind a trait, so that stores can differ.
 
+pub mod sqlite;
+
 use crate::{HostEvent, RequestProcessed};
 use core::future::{Future, ready};
 use kms_core::{Cmid, CountedId, LicenseStatus, Timestamp};

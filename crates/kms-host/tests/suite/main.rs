@@ -15,4 +15,6 @@ mod peer;
 mod publisher;
 mod server;
 mod service;
+mod store;
+mod store_fixture;
 mod stores;

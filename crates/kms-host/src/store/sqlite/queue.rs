@@ -1,0 +1,329 @@
+//! What waits for the writer, and whether anything may.
+
+use super::RunningHost;
+use crate::{Entry, StoreError, StoreHealth};
+use core::time::Duration;
+use kms_core::{CountedId, LicenseStatus};
+use kms_count::Snapshot;
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+use tokio::sync::oneshot;
+
+/// The most entries that wait. A request that finds as many waiting fails.
+pub(super) const QUEUE_LIMIT: usize = 65_536;
+
+/// Beyond this many entries, refused requests wait as sums: their counters move, their events are
+/// lost. So a flood of them leaves room for those that are answered.
+pub(super) const FAILURES_LIMIT: usize = QUEUE_LIMIT / 2;
+
+/// The most entries of one transaction.
+pub(super) const BATCH_LIMIT: usize = 1024;
+
+/// How long an entry that nobody waits for may wait for company.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Who waits for an entry.
+pub(super) type Done = oneshot::Sender<Result<(), StoreError>>;
+
+/// Something for the writer to do.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// To be kept.
+    Entry { entry: Entry, done: Done },
+    /// Refused requests without their events, and how many of each kind.
+    Failures(Vec<(Failure, u64)>),
+    /// What the daemon says of itself.
+    Host { host: Box<RunningHost>, done: Done },
+}
+
+/// Which counters a refused request moves.
+pub(super) type Failure = (Option<CountedId>, Option<LicenseStatus>);
+
+/// What the writer finds.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Entries, in their order.
+    Batch(Vec<Item>),
+    /// Nothing until the deadline.
+    Idle,
+    /// An entry was refused, so no other may follow before the count begins again.
+    Failed,
+    /// The store is being closed and everything is written.
+    Stop,
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    inner: Mutex<Inner>,
+    bell: Condvar,
+}
+
+#[derive(Debug)]
+struct Inner {
+    items: Vec<Item>,
+    // INVARIANT: how many of the items somebody waits for.
+    awaited: usize,
+    // INVARIANT: when the items began to wait, while there are any.
+    since: Option<Instant>,
+    mode: Mode,
+    stopping: bool,
+    asleep: bool,
+}
+
+#[derive(Debug)]
+enum Mode {
+    Working,
+    Failed { reason: String },
+    // Opened anew; nobody has begun again from this snapshot yet.
+    Recovered(Snapshot),
+}
+
+impl Queue {
+    pub(super) const fn new() -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                items: Vec::new(),
+                awaited: 0,
+                since: None,
+                mode: Mode::Working,
+                stopping: false,
+                asleep: false,
+            }),
+            bell: Condvar::new(),
+        }
+    }
+
+    /// Puts an entry at the end, and says where its result comes out.
+    pub(super) fn push(
+        &self,
+        entry: Entry,
+    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+        let mut inner = self.lock();
+        match (&inner.mode, &entry) {
+            // An event moves no count, so it need not wait for that to begin again.
+            (Mode::Working, _) | (Mode::Recovered(_), Entry::Event { .. }) => {}
+            (Mode::Recovered(_), _) => return Err(error(NOT_TAKEN)),
+            (Mode::Failed { reason }, _) => return Err(error(reason)),
+        }
+        if inner.stopping {
+            return Err(error(STOPPED));
+        }
+        match &entry {
+            Entry::Failed {
+                counted_id,
+                license_status,
+                ..
+            } if inner.items.len() >= FAILURES_LIMIT => {
+                inner.sum((*counted_id, *license_status));
+                return Err(error(SUMMED));
+            }
+            Entry::Event { .. } if inner.items.len() >= QUEUE_LIMIT => return Err(error(FULL)),
+            Entry::Answered { .. } if inner.items.len() >= QUEUE_LIMIT => {
+                // The table has counted this request already and those that follow build on it.
+                inner.mode = Mode::Failed {
+                    reason: FULL.to_owned(),
+                };
+                return Err(error(FULL));
+            }
+            _ => {}
+        }
+        let awaited = matches!(entry, Entry::Answered { .. });
+        let (done, answer) = oneshot::channel();
+        self.add(inner, Item::Entry { entry, done }, awaited);
+        Ok(answer)
+    }
+
+    /// Puts what the daemon says of itself at the end.
+    pub(super) fn push_host(
+        &self,
+        host: RunningHost,
+    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+        let inner = self.lock();
+        if let Mode::Failed { reason } = &inner.mode {
+            return Err(error(reason));
+        }
+        if inner.stopping {
+            return Err(error(STOPPED));
+        }
+        if inner.items.len() >= QUEUE_LIMIT {
+            return Err(error(FULL));
+        }
+        let (done, answer) = oneshot::channel();
+        let host = Box::new(host);
+        self.add(inner, Item::Host { host, done }, true);
+        Ok(answer)
+    }
+
+    fn add(&self, mut inner: MutexGuard<'_, Inner>, item: Item, awaited: bool) {
+        let first = inner.items.is_empty();
+        inner.items.push(item);
+        inner.awaited += usize::from(awaited);
+        if first {
+            inner.since = Some(Instant::now());
+        }
+        // The first sets the time, the first that somebody waits for ends the wait.
+        if inner.asleep && (first || awaited || inner.items.len() >= BATCH_LIMIT) {
+            inner.asleep = false;
+            drop(inner);
+            self.bell.notify_one();
+        }
+    }
+
+    /// Waits for something to do, for at most `patience`.
+    pub(super) fn take(&self, patience: Duration) -> Work {
+        let until = Instant::now() + patience;
+        let mut inner = self.lock();
+        loop {
+            let failed = matches!(inner.mode, Mode::Failed { .. });
+            let now = Instant::now();
+            let due = inner.since.map(|since| since + PATIENCE);
+            if !inner.items.is_empty()
+                && (inner.awaited > 0
+                    || inner.items.len() >= BATCH_LIMIT
+                    || inner.stopping
+                    || failed
+                    || due.is_some_and(|due| due <= now))
+            {
+                return Work::Batch(inner.batch(now));
+            }
+            if failed {
+                return Work::Failed;
+            }
+            if inner.stopping {
+                return Work::Stop;
+            }
+            if until <= now {
+                return Work::Idle;
+            }
+            let wake = due.map_or(until, |due| due.min(until));
+            inner.asleep = true;
+            (inner, _) = self
+                .bell
+                .wait_timeout(inner, wake.saturating_duration_since(now))
+                .unwrap_or_else(PoisonError::into_inner);
+            inner.asleep = false;
+        }
+    }
+
+    /// Waits, for at most `patience`, for the store to be closed; true when it is.
+    pub(super) fn wait_for_stop(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        let mut inner = self.lock();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if inner.stopping || left.is_zero() {
+                return inner.stopping;
+            }
+            inner.asleep = true;
+            (inner, _) = self
+                .bell
+                .wait_timeout(inner, left)
+                .unwrap_or_else(PoisonError::into_inner);
+            inner.asleep = false;
+        }
+    }
+
+    /// Fails everything that waits, and what comes.
+    pub(super) fn fail(&self, reason: &str) {
+        let mut inner = self.lock();
+        inner.mode = Mode::Failed {
+            reason: reason.to_owned(),
+        };
+        (inner.awaited, inner.since) = (0, None);
+        let items = core::mem::take(&mut inner.items);
+        drop(inner);
+        for item in items {
+            if let Item::Entry { done, .. } | Item::Host { done, .. } = item {
+                // Whoever stopped waiting takes nothing back.
+                let _ = done.send(Err(error(reason)));
+            }
+        }
+    }
+
+    /// Takes entries again as soon as somebody has taken `snapshot`.
+    pub(super) fn recover(&self, snapshot: Snapshot) {
+        self.lock().mode = Mode::Recovered(snapshot);
+    }
+
+    pub(super) fn take_recovered(&self) -> Option<Snapshot> {
+        let mut inner = self.lock();
+        match core::mem::replace(&mut inner.mode, Mode::Working) {
+            Mode::Recovered(snapshot) => Some(snapshot),
+            other => {
+                inner.mode = other;
+                None
+            }
+        }
+    }
+
+    pub(super) fn health(&self) -> StoreHealth {
+        match &self.lock().mode {
+            Mode::Working | Mode::Recovered(_) => StoreHealth::Working,
+            Mode::Failed { reason } => StoreHealth::Failed {
+                reason: reason.clone(),
+            },
+        }
+    }
+
+    /// Nothing is taken any more, and what waits is written at once.
+    pub(super) fn stop(&self) {
+        self.lock().stopping = true;
+        self.bell.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Nothing here stops halfway.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Adds a refused request to the sums at the end.
+    fn sum(&mut self, failure: Failure) {
+        if !matches!(self.items.last(), Some(Item::Failures(_))) {
+            tracing::warn!("the store is behind: of refused requests only the counters are kept");
+            self.items.push(Item::Failures(Vec::new()));
+        }
+        if let Some(Item::Failures(failures)) = self.items.last_mut() {
+            match failures.iter_mut().find(|(kind, _)| *kind == failure) {
+                Some((_, times)) => *times += 1,
+                None => failures.push((failure, 1)),
+            }
+        }
+    }
+
+    fn batch(&mut self, now: Instant) -> Vec<Item> {
+        let batch = if self.items.len() <= BATCH_LIMIT {
+            core::mem::take(&mut self.items)
+        } else {
+            let rest = self.items.split_off(BATCH_LIMIT);
+            core::mem::replace(&mut self.items, rest)
+        };
+        let is_awaited = |item: &&Item| {
+            matches!(
+                item,
+                Item::Host { .. }
+                    | Item::Entry {
+                        entry: Entry::Answered { .. },
+                        ..
+                    }
+            )
+        };
+        self.awaited -= batch.iter().filter(is_awaited).count().min(self.awaited);
+        self.since = (!self.items.is_empty()).then_some(now);
+        batch
+    }
+}
+
+pub(super) fn error(reason: &str) -> StoreError {
+    StoreError {
+        reason: reason.to_owned(),
+    }
+}
+
+const FULL: &str = "more requests wait for the disk than may; it is too slow for them";
+const SUMMED: &str = "many requests wait for the disk; this one's counters are kept, not its event";
+const NOT_TAKEN: &str = "it was opened anew, and the count has not begun again from it yet";
+pub(super) const STOPPED: &str = "the host is stopping";

@@ -1,0 +1,200 @@
+//! The thread that owns the connection: batches, failure, and opening anew.
+
+use super::{
+    OpenError,
+    batch::{Book, Statements},
+    error::Fault,
+    load, place,
+    queue::{Item, Queue, Work},
+    schema,
+};
+use crate::{Metrics, StoreConfig};
+use core::time::Duration;
+use kms_count::Snapshot;
+use rusqlite::{Connection, config::DbConfig};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+/// The first wait before the store is opened anew; each further one is twice as long.
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+
+/// The longest wait before the store is opened anew.
+const LAST_BACKOFF: Duration = Duration::from_secs(10);
+
+/// How often the writer looks after the store when nothing is asked of it.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The pages of the log that make the writer move it into the database.
+const LOG_PAGES: i64 = 1000;
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) path: PathBuf,
+    pub(super) config: StoreConfig,
+    pub(super) queue: Arc<Queue>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// How a connection's use ended.
+enum End {
+    Stopped,
+    Failed(String),
+}
+
+impl Writer {
+    pub(super) fn run(self, connection: Connection) {
+        let mut backoff = FIRST_BACKOFF;
+        let mut next = Some(connection);
+        loop {
+            if let Some(connection) = next.take() {
+                match self.serve(connection, &mut backoff) {
+                    End::Stopped => return,
+                    End::Failed(reason) => self.failed(&reason),
+                }
+            }
+            if self.queue.wait_for_stop(backoff) {
+                self.queue.fail(super::queue::STOPPED);
+                return;
+            }
+            backoff = (2 * backoff).min(LAST_BACKOFF);
+            match open_again(&self.path) {
+                Ok((connection, snapshot)) => {
+                    tracing::info!(path = %self.path.display(), "the store works again");
+                    self.queue.recover(snapshot);
+                    next = Some(connection);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the store does not open yet");
+                }
+            }
+        }
+    }
+
+    fn failed(&self, reason: &str) {
+        let path = self.path.display();
+        tracing::error!(%path, reason, "the store failed: no request is answered until it works again");
+        self.metrics.store_failed();
+        self.queue.fail(&format!("{path}: {reason}"));
+    }
+
+    /// Writes batches until the store is closed or fails.
+    fn serve(&self, connection: Connection, backoff: &mut Duration) -> End {
+        let end = match self.write_batches(&connection, backoff) {
+            Ok(end) => end,
+            Err(fault) => End::Failed(fault.reason()),
+        };
+        match end {
+            End::Stopped => close(connection),
+            // Closed as it is: what a failed sync left is never synced again on the same handle.
+            End::Failed(_) => drop(connection),
+        }
+        end
+    }
+
+    fn write_batches(&self, connection: &Connection, backoff: &mut Duration) -> Result<End, Fault> {
+        let mut book = Book::read(connection)?;
+        let mut statements = Statements::prepare(connection)?;
+        loop {
+            match self.queue.take(IDLE) {
+                Work::Batch(items) => {
+                    let begun = Instant::now();
+                    if let Err(fault) = write_batch(&mut statements, &mut book, &items) {
+                        let reason = fault.reason();
+                        self.queue.fail(&reason);
+                        answer(items, &Err(super::queue::error(&reason)));
+                        return Err(fault);
+                    }
+                    let entries = items.len();
+                    answer(items, &Ok(()));
+                    self.metrics.synced(entries, begun.elapsed());
+                    *backoff = FIRST_BACKOFF;
+                    checkpoint(connection)?;
+                }
+                Work::Idle => {}
+                Work::Failed => {
+                    return Ok(End::Failed(
+                        "more requests came than it could keep".to_owned(),
+                    ));
+                }
+                Work::Stop => return Ok(End::Stopped),
+            }
+        }
+    }
+}
+
+fn write_batch(
+    statements: &mut Statements<'_>,
+    book: &mut Book,
+    items: &[Item],
+) -> Result<(), Fault> {
+    statements.begin()?;
+    for item in items {
+        statements.write(item, book)?;
+    }
+    statements.commit(book)
+}
+
+fn answer(items: Vec<Item>, result: &Result<(), crate::StoreError>) {
+    for item in items {
+        if let Item::Entry { done, .. } | Item::Host { done, .. } = item {
+            // Whoever stopped waiting takes nothing back.
+            let _ = done.send(result.clone());
+        }
+    }
+}
+
+fn checkpoint(connection: &Connection) -> Result<(), Fault> {
+    let _ = (connection, LOG_PAGES);
+    Ok(())
+}
+
+/// Moves the log into the database and closes, so that one file is left.
+fn close(connection: Connection) {
+    let moved = connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+        .and_then(|_| connection.close().map_err(|(_, error)| error));
+    if let Err(error) = moved {
+        // Nothing is lost: the next start reads the log.
+        tracing::warn!(%error, "the store's log could not be moved into the database");
+    }
+}
+
+/// Opens a store that was open before, and verifies it.
+fn open_again(path: &Path) -> Result<(Connection, Snapshot), OpenError> {
+    place::look_for_store(path)?;
+    open_verified(path, "open it anew")
+}
+
+/// A connection to a store of the present version that was found whole and writable, with what it
+/// holds.
+pub(super) fn open_verified(
+    path: &Path,
+    doing: &'static str,
+) -> Result<(Connection, Snapshot), OpenError> {
+    let fault = |fault: Fault| fault.at(path, doing);
+    let connection = schema::connect(path).map_err(fault)?;
+    schema::require_version(path, schema::version(&connection).map_err(fault)?)?;
+    let snapshot = verify(&connection).map_err(fault)?;
+    Ok((connection, snapshot))
+}
+
+fn verify(connection: &Connection) -> Result<Snapshot, Fault> {
+    // The log may hold what a failed sync left in memory and not on the disk. Moved into the
+    // database it is written anew, and the log begins again.
+    let busy: bool =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy {
+        return Err(Fault::Database(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            Some("somebody reads it".to_owned()),
+        )));
+    }
+    schema::quick_check(connection)?;
+    let snapshot = load::snapshot(connection)?;
+    // A disk that is full is found out here, and not by the first who asks.
+    connection.execute("UPDATE totals SET sequence = sequence WHERE id = 1", [])?;
+    Ok(snapshot)
+}
