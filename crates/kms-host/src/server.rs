@@ -129,10 +129,12 @@ impl Server {
             association_group: association_group(entropy),
             sources: Mutex::default(),
         });
+        let listening = shared.service.metrics().listening();
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         // Whoever drops this future means the connections too.
         let _end = end.clone().drop_guard();
         accept(self.listeners, &shared, &tasks, &stop, &end).await;
+        drop(listening);
         tasks.close();
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             end.cancel();

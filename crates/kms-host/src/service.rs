@@ -137,18 +137,21 @@ impl<S: Store, C: Clock> HostService<S, C> {
             entropy: SeededEntropy::new(entropy.next_u64()),
             broken: None,
         };
-        Ok(Self {
+        let service = Self {
             engine: Mutex::new(engine),
             store,
             clock,
             events: EventLog::default(),
             metrics: Arc::default(),
-        })
+        };
+        service.metrics.started(now.wall);
+        Ok(service)
     }
 
     /// Counts and times in `metrics`, which the store or others may share.
     #[must_use]
     pub fn with_metrics(self, metrics: Arc<Metrics>) -> Self {
+        metrics.started(self.clock.now().wall);
         Self { metrics, ..self }
     }
 

@@ -1,0 +1,233 @@
+//! Metrics and health over HTTP, for this machine alone.
+
+use crate::{BindError, HostService, Store};
+use core::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Body, Bytes},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use kms_core::Clock;
+use std::{io, sync::Arc};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpSocket},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// A listening socket for metrics and health that is not served yet.
+///
+/// It answers GET and HEAD of
+/// - `/metrics` with all metrics in the text form of Prometheus,
+/// - `/healthz` with 200 while the process serves,
+/// - `/readyz` with 200 while the host can do its work, else with 503 and the reasons.
+#[derive(Debug)]
+pub struct HttpServer {
+    listener: TcpListener,
+}
+
+/// How long the server rests when it cannot accept, as when it has no file descriptors left.
+const ACCEPT_REST: Duration = Duration::from_millis(500);
+
+const BACKLOG: u32 = 64;
+
+/// The media type of Prometheus' own text form.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+const TEXT_TYPE: &str = "text/plain; charset=utf-8";
+
+/// How long one connection may take over what.
+#[derive(Clone, Copy, Debug)]
+struct Deadlines {
+    headers: Duration,
+    request: Duration,
+}
+
+impl HttpServer {
+    /// The most connections at once; more peers wait in the system's queue.
+    pub const CONNECTIONS: usize = 16;
+    /// The longest request line and headers together, in bytes.
+    pub const MAX_HEADERS: usize = 8 * 1024;
+    /// How long a peer may take to send its headers, which nothing extends.
+    pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+    /// How long a connection may last in all, the reading of the answer included. It serves one
+    /// request.
+    pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+    /// How long connections may go on after the server was told to stop.
+    pub const DRAIN: Duration = Duration::from_secs(1);
+
+    /// Listens on a loopback address: what is told here is for this machine, and is not encrypted.
+    ///
+    /// # Errors
+    /// When the address is taken, not this machine's, or no loopback address.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with I/O, which is tokio's rule for making sockets.
+    pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
+        listen(address)
+            .map(|listener| Self { listener })
+            .map_err(|source| BindError { address, source })
+    }
+
+    /// The address listened on, with the port that the system chose where 0 was asked for.
+    #[must_use]
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// Serves until `stop`, then ends: no new connections, [`DRAIN`](Self::DRAIN) for those that are
+    /// open. Dropping the future ends every connection at once. The runtime must have I/O and time.
+    pub async fn run<S: Store, C: Clock + Send + Sync + 'static>(
+        self,
+        service: Arc<HostService<S, C>>,
+        stop: CancellationToken,
+    ) {
+        let deadlines = Deadlines {
+            headers: Self::HEADER_TIMEOUT,
+            request: Self::REQUEST_TIMEOUT,
+        };
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(_) = connections.join_next() => {}
+                accepted = self.listener.accept(), if connections.len() < Self::CONNECTIONS => {
+                    match accepted {
+                        Ok((stream, _)) => {
+                            let (service, stop) = (Arc::clone(&service), stop.clone());
+                            connections.spawn(serve(stream, service, deadlines, stop));
+                        }
+                        Err(error) => {
+                            tracing::warn!(%error, "cannot accept connections for metrics");
+                            tokio::select! {
+                                () = stop.cancelled() => break,
+                                () = sleep(ACCEPT_REST) => {}
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        drop(self.listener);
+        let drained = async { while connections.join_next().await.is_some() {} };
+        // What is still open then ends with the set that holds it.
+        let _ = timeout(Self::DRAIN, drained).await;
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    if !is_loopback(address) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "metrics and health are served on a loopback address only",
+        ));
+    }
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Whether only this machine can reach an address.
+pub(crate) fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+/// Serves one request.
+async fn serve<S: Store, C: Clock>(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    service: Arc<HostService<S, C>>,
+    deadlines: Deadlines,
+    stop: CancellationToken,
+) {
+    let connection = http1::Builder::new()
+        // Without a timer there would be no deadline, and nothing would say so.
+        .timer(TokioTimer::new())
+        .header_read_timeout(deadlines.headers)
+        .max_header_size(HttpServer::MAX_HEADERS)
+        .max_buf_size(HttpServer::MAX_HEADERS)
+        // A scrape comes a few times a minute, and places are few.
+        .keep_alive(false)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(|request| {
+                let response = respond(&service, &request);
+                async { Ok::<_, Infallible>(response) }
+            }),
+        );
+    let mut connection = pin!(connection);
+    let served = timeout(deadlines.request, async {
+        tokio::select! {
+            served = connection.as_mut() => served,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.as_mut().await
+            }
+        }
+    });
+    match served.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a connection for metrics ended"),
+        Err(_) => tracing::debug!("a connection for metrics took too long"),
+    }
+}
+
+fn respond<S: Store, C: Clock>(
+    service: &HostService<S, C>,
+    request: &Request<impl Body>,
+) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
+        let what = "there are /metrics, /healthz and /readyz\n";
+        return response(StatusCode::NOT_FOUND, TEXT_TYPE, what.to_owned());
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let what = "only GET and HEAD are answered\n".to_owned();
+        let mut response = response(StatusCode::METHOD_NOT_ALLOWED, TEXT_TYPE, what);
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        response.headers_mut().insert(ALLOW, allowed);
+        return response;
+    }
+    if !request.body().is_end_stream() {
+        let what = "a request has no body here\n".to_owned();
+        return response(StatusCode::PAYLOAD_TOO_LARGE, TEXT_TYPE, what);
+    }
+    match path {
+        "/metrics" => match service.metrics_text() {
+            Ok(text) => response(StatusCode::OK, METRICS_TYPE, text),
+            Err(error) => {
+                tracing::error!(%error, "the metrics could not be written");
+                let what = "the metrics could not be written\n".to_owned();
+                response(StatusCode::INTERNAL_SERVER_ERROR, TEXT_TYPE, what)
+            }
+        },
+        "/readyz" => {
+            let readiness = service.readiness();
+            let status = if readiness.is_ready() {
+                StatusCode::OK
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            };
+            response(status, TEXT_TYPE, readiness.to_string())
+        }
+        _ => response(StatusCode::OK, TEXT_TYPE, "serving\n".to_owned()),
+    }
+}
+
+fn response(status: StatusCode, media_type: &'static str, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
