@@ -5,7 +5,7 @@ use core::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::{Body, Bytes},
+    body::{Body, Bytes, Incoming},
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -100,7 +100,8 @@ impl HttpServer {
                     match accepted {
                         Ok((stream, _)) => {
                             let (service, stop) = (Arc::clone(&service), stop.clone());
-                            connections.spawn(serve(stream, service, deadlines, stop));
+                            let respond = move |request: &_| respond(&service, request);
+                            connections.spawn(serve(stream, respond, deadlines, stop));
                         }
                         Err(error) => {
                             tracing::warn!(%error, "cannot accept connections for metrics");
@@ -143,9 +144,9 @@ pub(crate) fn is_loopback(address: SocketAddr) -> bool {
 }
 
 /// Serves one request.
-async fn serve<S: Store, C: Clock>(
+async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    service: Arc<HostService<S, C>>,
+    respond: impl Fn(&Request<Incoming>) -> Response<Full<Bytes>>,
     deadlines: Deadlines,
     stop: CancellationToken,
 ) {
@@ -160,7 +161,7 @@ async fn serve<S: Store, C: Clock>(
         .serve_connection(
             TokioIo::new(stream),
             service_fn(|request| {
-                let response = respond(&service, &request);
+                let response = respond(&request);
                 async { Ok::<_, Infallible>(response) }
             }),
         );
@@ -230,4 +231,91 @@ fn response(status: StatusCode, media_type: &'static str, text: String) -> Respo
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    const LONG: Duration = Duration::from_secs(3600);
+    const SHORT: Duration = Duration::from_millis(50);
+    /// Longer than anything here takes, unless it hangs.
+    const HANGS: Duration = Duration::from_secs(60);
+
+    /// A peer, and a server of it that holds so many bytes back.
+    fn connected(
+        bytes: usize,
+        deadlines: Deadlines,
+    ) -> (DuplexStream, impl Future<Output = ()>, CancellationToken) {
+        let (peer, stream) = duplex(bytes);
+        let stop = CancellationToken::new();
+        let respond = |_: &_| response(StatusCode::OK, TEXT_TYPE, "x".repeat(10_000));
+        let served = serve(stream, respond, deadlines, stop.clone());
+        let served = async { timeout(HANGS, served).await.expect("it hangs") };
+        (peer, served, stop)
+    }
+
+    #[tokio::test]
+    async fn limit_http_header_timeout_is_not_extended_by_bytes() {
+        let deadlines = Deadlines {
+            headers: SHORT,
+            request: LONG,
+        };
+        let (mut peer, served, _stop) = connected(64, deadlines);
+        peer.write_all(b"GET / HTTP/1.1\r\nx: ").await.unwrap();
+        let trickle = async {
+            while peer.write_all(b"x").await.is_ok() {
+                sleep(SHORT / 10).await;
+            }
+        };
+        tokio::join!(served, trickle);
+    }
+
+    #[tokio::test]
+    async fn limit_http_request_timeout_holds_for_a_peer_that_does_not_read() {
+        let deadlines = Deadlines {
+            headers: LONG,
+            request: SHORT,
+        };
+        let (mut peer, served, _stop) = connected(64, deadlines);
+        peer.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await
+            .unwrap();
+        served.await;
+        let mut read = Vec::new();
+        peer.read_to_end(&mut read).await.unwrap();
+        assert!(read.starts_with(b"HTTP/1.1 200 OK\r\n") && read.len() == 64);
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_reads_in_time_is_answered_once_and_closed() {
+        let deadlines = Deadlines {
+            headers: LONG,
+            request: LONG,
+        };
+        let (mut peer, served, _stop) = connected(64, deadlines);
+        let ask = async {
+            let twice = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(2);
+            // The second is not taken, so it may find the connection closed.
+            let _ = peer.write_all(&twice).await;
+            let mut read = String::new();
+            peer.read_to_string(&mut read).await.unwrap();
+            read
+        };
+        let ((), read) = tokio::join!(served, ask);
+        assert_eq!(read.matches("HTTP/1.1 200 OK").count(), 1);
+        assert!(read.ends_with(&"x".repeat(10_000)));
+    }
+
+    #[tokio::test]
+    async fn a_stop_does_not_wait_for_a_peer_that_asks_nothing() {
+        let deadlines = Deadlines {
+            headers: LONG,
+            request: LONG,
+        };
+        let (_peer, served, stop) = connected(64, deadlines);
+        stop.cancel();
+        served.await;
+    }
 }

@@ -8,9 +8,12 @@
 )]
 
 mod engine;
+mod exposition;
 mod fixture;
+mod http;
 mod identity;
 mod limits;
+mod metrics;
 mod peer;
 mod publisher;
 mod server;
