@@ -14,6 +14,7 @@ pub(crate) const AUTHORITY: &str = env!("CARGO_BIN_EXE_authority");
 pub(crate) const HOST: &str = env!("CARGO_BIN_EXE_host");
 pub(crate) const CLIENT: &str = env!("CARGO_BIN_EXE_client");
 pub(crate) const LAB: &str = env!("CARGO_BIN_EXE_lab");
+pub(crate) const LOAD: &str = env!("CARGO_BIN_EXE_load");
 
 /// Longer than anything takes, also on a machine with more to do.
 pub(crate) const LONG: Duration = Duration::from_secs(120);

@@ -5,3 +5,4 @@ mod authority;
 mod catalogue;
 mod discovery;
 mod lifecycle;
+mod load;

@@ -1,0 +1,56 @@
+//! Holding a thread to one processor, and what a process has used.
+
+use core::time::Duration;
+use rustix::thread::{CpuSet, sched_setaffinity};
+use std::{fs, io};
+
+/// Holds the calling thread, and those that it starts, to one processor, counted from 0.
+///
+/// # Errors
+/// When the machine has no such processor.
+pub(crate) fn hold(number: usize) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    if number >= CpuSet::MAX_CPU {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    set.set(number);
+    sched_setaffinity(None, &set)
+        .map_err(|error| io::Error::other(format!("processor {number}: {error}")))
+}
+
+/// The processor time that a process and its threads have used.
+///
+/// # Errors
+/// When there is no such process.
+pub(crate) fn used(process: u32) -> io::Result<Duration> {
+    let mut used = Duration::ZERO;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        // A thread that ended meanwhile used next to nothing since it was listed.
+        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else {
+            continue;
+        };
+        let nanos = text.split_whitespace().next().and_then(|n| n.parse().ok());
+        used += Duration::from_nanos(nanos.unwrap_or(0));
+    }
+    Ok(used)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_used_the_time_that_it_worked() {
+        let before = used(std::process::id()).unwrap();
+        let work: u64 = (0..2_000_000_u64).fold(0, |sum, n| core::hint::black_box(sum ^ n));
+        core::hint::black_box(work);
+        assert!(used(std::process::id()).unwrap() > before);
+        assert!(used(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn a_processor_that_is_not_there_is_refused() {
+        assert!(hold(usize::MAX).is_err());
+        assert!(hold(CpuSet::MAX_CPU - 1).is_err());
+    }
+}
