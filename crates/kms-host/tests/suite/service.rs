@@ -352,7 +352,9 @@ async fn after_a_store_was_opened_anew_the_count_is_what_it_holds() {
 fn service_records(fixture: &Fixture, machines: &[u64]) -> Vec<Record> {
     let record = |&machine| Record {
         cmid: fixture.request(machine).cmid,
+        first_request: START.wall,
         last_request: START.wall,
+        source: None,
     };
     machines.iter().map(record).collect()
 }

@@ -106,6 +106,7 @@ impl Model {
             license_status: status(ask.status),
             virtual_machine: false,
             source: Some(source(ask.machine)),
+            quota: None,
         };
         let recorded = self.table.record(&request, self.now);
         Entry::Answered {

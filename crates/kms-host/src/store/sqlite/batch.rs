@@ -303,7 +303,9 @@ impl<'c> Statements<'c> {
                     .execute(params![family.id, cmid, sequence, at.as_millis()])?
                     > 0
             }
-            Change::NotCounted | Change::TooManyFamilies => return Ok(()),
+            Change::NotCounted | Change::OverQuota | Change::Full | Change::TooManyFamilies => {
+                return Ok(());
+            }
         };
         if !is_there {
             let source = request.source.map(SourceBytes::of);

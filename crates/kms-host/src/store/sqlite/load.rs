@@ -125,12 +125,11 @@ pub(super) fn snapshot(connection: &Connection) -> Result<Snapshot, Fault> {
 }
 
 fn record(row: &rusqlite::Row<'_>) -> Result<Record, Fault> {
-    // Not shown by a record yet, but read, so that damage is found.
-    let _first_request: i64 = row.get(3)?;
-    source::read(row, 5)?;
     Ok(Record {
         cmid: cmid(row.get(2)?)?,
+        first_request: Timestamp::from_millis(row.get(3)?),
         last_request: Timestamp::from_millis(row.get(4)?),
+        source: source::read(row, 5)?,
     })
 }
 
