@@ -4,7 +4,9 @@
 //! and answers all of them after its sync; meanwhile the next wait. Others read beside it, and
 //! change settings, over connections of their own.
 
+mod backup;
 mod batch;
+mod check;
 mod error;
 mod load;
 mod lock;
@@ -12,6 +14,7 @@ mod migrate;
 mod place;
 mod queue;
 mod reader;
+mod repair;
 mod running;
 mod schema;
 mod settings;
@@ -19,8 +22,11 @@ mod source;
 mod tally;
 mod writer;
 
+pub use backup::backup;
+pub use check::{Contents, check};
 pub use error::OpenError;
 pub use reader::{Client, Duplicate, EventFilter, HostSeen, StoreReader, StoredEvent};
+pub use repair::{Repaired, repair};
 pub use running::{HostState, PublishResult, RunningHost};
 pub use settings::set;
 

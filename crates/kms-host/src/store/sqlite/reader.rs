@@ -199,8 +199,7 @@ fn events(connection: &Connection, filter: &EventFilter) -> Result<Vec<StoredEve
         "DESC"
     };
     let mut statement = connection.prepare(&format!(
-        "SELECT sequence, time, id, code, required_count, machine_name, cmid, client_time, \
-         virtual_machine, license_status, minutes_remaining, activation_id, domain FROM events \
+        "SELECT {EVENT_COLUMNS} FROM events \
          WHERE sequence > ?1 AND time >= ?2 AND (?3 IS NULL OR id = ?3) \
          ORDER BY sequence {order} LIMIT ?4"
     ))?;
@@ -224,7 +223,7 @@ fn events(connection: &Connection, filter: &EventFilter) -> Result<Vec<StoredEve
     Ok(events)
 }
 
-fn event(row: &Row<'_>) -> Result<HostEvent, Fault> {
+pub(super) fn event(row: &Row<'_>) -> Result<HostEvent, Fault> {
     let code = |row: &Row<'_>| row.get(3).map(StatusCode);
     let domain = |row: &Row<'_>| {
         let text: String = row.get(12)?;
@@ -256,11 +255,10 @@ fn event(row: &Row<'_>) -> Result<HostEvent, Fault> {
 }
 
 fn clients(connection: &Connection, since: Option<Timestamp>) -> Result<Vec<Client>, Fault> {
-    let mut statement = connection.prepare(
-        "SELECT cmid, machine_name, activation_id, first_request, last_request, source, requests, \
-         license_status, code, virtual_machine FROM clients WHERE last_request >= ?1 \
-         ORDER BY cmid, machine_name, activation_id",
-    )?;
+    let mut statement = connection.prepare(&format!(
+        "SELECT {CLIENT_COLUMNS} FROM clients WHERE last_request >= ?1 \
+         ORDER BY cmid, machine_name, activation_id"
+    ))?;
     let mut rows = statement.query([since.map_or(i64::MIN, Timestamp::as_millis)])?;
     let mut clients = Vec::new();
     while let Some(row) = rows.next()? {
@@ -270,12 +268,11 @@ fn clients(connection: &Connection, since: Option<Timestamp>) -> Result<Vec<Clie
 }
 
 fn duplicates(connection: &Connection) -> Result<Vec<Duplicate>, Fault> {
-    let mut statement = connection.prepare(
-        "SELECT cmid, machine_name, activation_id, first_request, last_request, source, requests, \
-         license_status, code, virtual_machine FROM clients WHERE cmid IN \
+    let mut statement = connection.prepare(&format!(
+        "SELECT {CLIENT_COLUMNS} FROM clients WHERE cmid IN \
          (SELECT cmid FROM clients GROUP BY cmid HAVING min(machine_name) <> max(machine_name)) \
-         ORDER BY cmid, machine_name, activation_id",
-    )?;
+         ORDER BY cmid, machine_name, activation_id"
+    ))?;
     let mut rows = statement.query([])?;
     let mut duplicates: Vec<Duplicate> = Vec::new();
     while let Some(row) = rows.next()? {
@@ -291,7 +288,7 @@ fn duplicates(connection: &Connection) -> Result<Vec<Duplicate>, Fault> {
     Ok(duplicates)
 }
 
-fn client(row: &Row<'_>) -> Result<Client, Fault> {
+pub(super) fn client(row: &Row<'_>) -> Result<Client, Fault> {
     Ok(Client {
         cmid: load::cmid(row.get(0)?)?,
         machine_name: machine_name(row, 1)?,
@@ -324,3 +321,11 @@ fn license_status(row: &Row<'_>, column: usize) -> Result<LicenseStatus, Fault> 
 fn clamp(sequence: u64) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
 }
+
+/// In the order in which [`event`] takes them.
+pub(super) const EVENT_COLUMNS: &str = "sequence, time, id, code, required_count, machine_name, \
+    cmid, client_time, virtual_machine, license_status, minutes_remaining, activation_id, domain";
+
+/// In the order in which [`client`] takes them.
+pub(super) const CLIENT_COLUMNS: &str = "cmid, machine_name, activation_id, first_request, \
+    last_request, source, requests, license_status, code, virtual_machine";

@@ -113,27 +113,28 @@ INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 /// of one.
 pub(super) fn create(path: &Path) -> Result<(), OpenError> {
     let new = place::beside(path, ".new");
-    for left in [
-        &new,
-        &place::beside(&new, "-wal"),
-        &place::beside(&new, "-shm"),
-    ] {
-        remove(left)?;
-    }
+    create_as(&new)?;
     remove(&place::beside(path, "-wal"))?;
     remove(&place::beside(path, "-shm"))?;
+    fs::rename(&new, path).map_err(OpenError::io(path, "give the new store its name"))?;
+    sync_folder(path)
+}
+
+/// Makes an empty store in the place of what an earlier attempt left there.
+pub(super) fn create_as(new: &Path) -> Result<(), OpenError> {
+    for left in ["", "-wal", "-shm"] {
+        remove(&place::beside(new, left))?;
+    }
     OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
-        .open(&new)
-        .map_err(OpenError::io(&new, "make it"))?;
-    write_tables(&new).map_err(|fault| fault.at(&new, "make the tables"))?;
-    File::open(&new)
+        .open(new)
+        .map_err(OpenError::io(new, "make it"))?;
+    write_tables(new).map_err(|fault| fault.at(new, "make the tables"))?;
+    File::open(new)
         .and_then(|file| file.sync_all())
-        .map_err(OpenError::io(&new, "sync it"))?;
-    fs::rename(&new, path).map_err(OpenError::io(path, "give the new store its name"))?;
-    sync_folder(path)
+        .map_err(OpenError::io(new, "sync it"))
 }
 
 pub(super) fn remove(path: &Path) -> Result<(), OpenError> {

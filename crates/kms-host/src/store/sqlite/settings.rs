@@ -43,7 +43,7 @@ fn change_in(
     Ok(settings)
 }
 
-fn write(connection: &Connection, settings: &StoredSettings) -> Result<(), Fault> {
+pub(super) fn write(connection: &Connection, settings: &StoredSettings) -> Result<(), Fault> {
     connection.execute("DELETE FROM settings", [])?;
     let rows: [(&str, Option<u32>); 5] = [
         (

@@ -29,6 +29,24 @@ impl Tally {
         }
     }
 
+    /// Adds what another tally has.
+    pub(super) fn add_all(&mut self, other: &Self) {
+        self.total = self.total.saturating_add(other.total);
+        self.failed = self.failed.saturating_add(other.failed);
+        for (count, more) in self.by_status.iter_mut().zip(other.by_status) {
+            *count = count.saturating_add(more);
+        }
+    }
+
+    /// Whether nothing of it is more than in `whole`. Counters at their end say nothing.
+    pub(super) fn is_within(&self, whole: &Self) -> bool {
+        let within = |part: &[u64; 7]| part.iter().zip(&whole.by_status).all(|(a, b)| a <= b);
+        whole.total == u64::MAX
+            || (self.total <= whole.total
+                && self.failed <= whole.failed
+                && within(&self.by_status))
+    }
+
     pub(super) fn counters(&self) -> Result<Counters, Fault> {
         Counters::new(self.total, self.failed, self.by_status)
             .map_err(|error| Fault::Contents(error.to_string()))

@@ -4,7 +4,7 @@ use super::{
     OpenError,
     batch::{Book, Statements},
     error::Fault,
-    load, place,
+    load, migrate, place,
     queue::{Item, Queue, Work},
     schema,
 };
@@ -152,7 +152,7 @@ fn checkpoint(connection: &Connection) -> Result<(), Fault> {
 }
 
 /// Moves the log into the database and closes, so that one file is left.
-fn close(connection: Connection) {
+pub(super) fn close(connection: Connection) {
     let moved = connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
         .and_then(|_| connection.close().map_err(|(_, error)| error));
@@ -176,7 +176,7 @@ pub(super) fn open_verified(
 ) -> Result<(Connection, Snapshot), OpenError> {
     let fault = |fault: Fault| fault.at(path, doing);
     let connection = schema::connect(path).map_err(fault)?;
-    schema::require_version(path, schema::version(&connection).map_err(fault)?)?;
+    migrate::up_to_date(&connection, path, migrate::MIGRATIONS, schema::VERSION)?;
     let snapshot = verify(&connection).map_err(fault)?;
     Ok((connection, snapshot))
 }
