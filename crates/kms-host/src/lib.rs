@@ -19,7 +19,7 @@ pub mod store;
 pub use caller::Caller;
 pub use config::{
     AdmissionConfig, AdmissionPolicy, DnsConfig, Durability, HostConfig, Limits, MetricsConfig,
-    StoreConfig,
+    Network, NetworkError, SourceLimits, StoreConfig,
 };
 pub use event::{EventLog, HostEvent, RequestProcessed};
 pub use host::{Activation, Decision, Handled, Host, Settings};

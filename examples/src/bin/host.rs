@@ -173,7 +173,7 @@ async fn run(config: HostConfig) -> Result<u8, Ended> {
         cli::print(format_args!("{name}: listening on {address}"));
     }
     let serving = {
-        let (service, limits, stop) = (Arc::clone(&service), config.limits, stop.clone());
+        let (service, limits, stop) = (Arc::clone(&service), config.limits.clone(), stop.clone());
         tokio::spawn(async move { server.run(service, limits, &mut OsEntropy, stop).await })
     };
     tokio::select! {

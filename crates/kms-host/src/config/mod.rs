@@ -4,12 +4,14 @@ mod admission;
 mod dns;
 mod limits;
 mod metrics;
+mod network;
 mod store;
 
 pub use admission::{AdmissionConfig, AdmissionPolicy};
 pub use dns::DnsConfig;
-pub use limits::Limits;
+pub use limits::{Limits, SourceLimits};
 pub use metrics::MetricsConfig;
+pub use network::{Network, NetworkError};
 pub use store::{Durability, StoreConfig};
 
 use core::{net::SocketAddr, time::Duration};
@@ -40,10 +42,29 @@ use std::path::{Path, PathBuf};
 /// service = "_vlmcs._tcp"        # the SRV service
 /// ttl = 3600                     # seconds that resolvers may keep the records
 ///
-/// [limits]
-/// connections = 4096             # at once; at most half of the files that the process may open
-/// connections_per_source = 64    # at once from one address
-/// exchange_seconds = 15          # from the connection, or the last answer, until the next is sent
+/// [limits]                       # a source is an IPv4 address, or an IPv6 /64
+/// connections = 10000            # at once; at most half of the files that the process may open
+/// connections_per_source = 64    # at once
+/// new_connections_per_second = 20  # from one source, in the long run
+/// new_connections_burst = 100    # and at once
+/// requests_per_minute = 120      # from one source, in the long run
+/// requests_burst = 600           # and at once
+/// first_byte_seconds = 5         # from the connection to its first byte
+/// pdu_seconds = 5                # from the first byte of a PDU to its last
+/// exchange_seconds = 15          # from the first byte until the answer is sent
+/// write_seconds = 5              # until the peer has read what is sent
+/// idle_seconds = 10              # between exchanges; less as connections fill
+/// memory_bytes = 33554432        # held for all connections together
+/// log_lines_per_second = 50      # that peers cause, in the long run
+/// log_lines_burst = 500          # and at once
+///
+/// [[limits.source]]              # for each source in a network; any number of these tables
+/// network = "10.1.0.0/16"
+/// connections = 1000             # what is left out is as above
+/// new_connections_per_second = 500
+/// new_connections_burst = 2000
+/// requests_per_minute = 60000
+/// requests_burst = 10000
 ///
 /// [store]
 /// path = "host.db"               # SQLite database of records, counters, settings and events
@@ -200,6 +221,10 @@ mod tests {
             .collect();
         let config = parse(&example).unwrap();
         assert_eq!(config.dns.unwrap().domains.entries().len(), 1);
+        let mut limits = config.limits;
+        assert_eq!(limits.sources.len(), 1);
+        limits.sources.clear();
+        assert_eq!(limits, Limits::default(), "the example shows the defaults");
     }
 
     #[test]
@@ -230,6 +255,16 @@ mod tests {
             (
                 "listen = \"127.0.0.1:1688\"\nidentity = \"k\"\n[limits]\nconnections = 0",
                 "line 4",
+            ),
+            (
+                "listen = \"127.0.0.1:1688\"\nidentity = \"k\"\n\
+                 [[limits.source]]\nnetwork = \"10.1.2.3/16\"",
+                "write 10.1.0.0/16",
+            ),
+            (
+                "listen = \"127.0.0.1:1688\"\nidentity = \"k\"\n\
+                 [[limits.source]]\nnetwork = \"10.1.0.0/16\"\nrequests_burst = 0",
+                "at least 1",
             ),
         ] {
             let error = parse(text).unwrap_err();

@@ -176,7 +176,7 @@ impl LabHost {
     }
 
     fn serve(&mut self, server: Server) {
-        let (service, limits) = (Arc::clone(&self.service), self.config.limits);
+        let (service, limits) = (Arc::clone(&self.service), self.config.limits.clone());
         let stop = CancellationToken::new();
         let stopping = stop.clone();
         let task = tokio::spawn(async move {
