@@ -1,5 +1,6 @@
 //! The documented events of a host, with their fields in the documented order.
 
+use crate::{Limits, peer_lines::PeerLines};
 use core::fmt::{self, Write as _};
 use kms_core::{ActivationId, Cmid, LicenseStatus, MachineName, StatusCode, Timestamp};
 use kms_srv::DomainName;
@@ -119,19 +120,39 @@ impl fmt::Display for Escaped<'_> {
 /// The newest events, oldest first, with the time of each.
 ///
 /// The log holds at most [`EventLog::CAPACITY`]; an older event makes room. Every event also goes
-/// to `tracing` under the target `kms_host::event`.
+/// to `tracing` under the target `kms_host::event`, where those that peers cause are limited as
+/// [`Limits`] says.
 #[derive(Debug, Default)]
 pub struct EventLog {
     events: Mutex<VecDeque<(Timestamp, HostEvent)>>,
+    lines: PeerLines,
 }
 
 impl EventLog {
     /// The most events held.
     pub const CAPACITY: usize = 10_000;
 
+    /// An empty log with the limits of the lines that peers cause.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            events: Mutex::default(),
+            lines: PeerLines::new(limits),
+        }
+    }
+
+    /// The limit of all lines that peers cause.
+    pub(crate) const fn lines(&self) -> &PeerLines {
+        &self.lines
+    }
+
     /// Adds an event.
     pub fn record(&self, time: Timestamp, event: HostEvent) {
         match &event {
+            // Nobody sees the line, or peers have filled the log enough.
+            HostEvent::RequestProcessed(_)
+                if !tracing::enabled!(target: "kms_host::event", tracing::Level::INFO)
+                    || !self.lines.allow() => {}
             HostEvent::RequestProcessed(_) | HostEvent::Published { .. } => {
                 tracing::info!(target: "kms_host::event", id = event.id(), "{event}");
             }

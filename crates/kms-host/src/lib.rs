@@ -2,6 +2,7 @@
 
 extern crate alloc;
 
+mod bucket;
 mod caller;
 mod config;
 mod event;
@@ -9,6 +10,7 @@ mod host;
 mod http;
 pub mod identity;
 mod metrics;
+mod peer_lines;
 mod publisher;
 mod readiness;
 mod server;

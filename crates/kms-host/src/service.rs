@@ -141,7 +141,7 @@ impl<S: Store, C: Clock> HostService<S, C> {
             engine: Mutex::new(engine),
             store,
             clock,
-            events: EventLog::default(),
+            events: EventLog::new(&configured.limits),
             metrics: Arc::default(),
         };
         service.metrics.started(now.wall);
@@ -221,7 +221,9 @@ impl<S: Store, C: Clock> HostService<S, C> {
                     HostReply::Answer(ActivationAnswer { terms, signature }.to_vec())
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a request was not kept and is not answered");
+                    if self.events.lines().allow() {
+                        tracing::error!(%error, "a request was not kept and is not answered");
+                    }
                     HostReply::Refused(StatusCode::BUSY)
                 }
             },

@@ -1,37 +1,48 @@
 //! What one peer, and all together, may hold.
 
 use crate::{
-    fixture::Fixture,
-    peer::{Peer, Raw, Running, bind_bytes, pdu, read_to_close, soon},
-    stores::HeldStore,
+    fixture::{Fixture, request},
+    peer::{Outcome, Peer, Raw, Running, bind_bytes, soon},
 };
 use core::{net::Ipv4Addr, time::Duration};
-use kms_core::StatusCode;
-use kms_host::{HostEvent, Limits, MemoryStore};
+use kms_core::Encode as _;
+use kms_host::{Limits, MemoryStore, SourceLimits};
 use kms_wire::{
-    Operation, Opnum,
-    pdu::{CoCancel, PduType, Request},
+    Operation,
+    pdu::{FaultStatus, PduType},
 };
-use std::time::Instant;
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::io::AsyncWriteExt;
 
-/// Long enough for what must be done within it, on a machine that does much else.
-const SHORT: Duration = Duration::from_secs(1);
 /// A deadline that no test reaches.
-const LONG: Duration = Duration::from_secs(3600);
+pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
-fn limits(connections: usize, connections_per_source: usize, exchange: Duration) -> Limits {
+/// Limits that no test reaches, but for those that a test sets.
+pub(crate) fn unlimited() -> Limits {
     let mut limits = Limits::default();
+    limits.connections_per_source = usize::MAX;
+    limits.new_connections_per_second = usize::MAX;
+    limits.new_connections_burst = usize::MAX;
+    limits.requests_per_minute = usize::MAX;
+    limits.requests_burst = usize::MAX;
+    limits.first_byte = LONG;
+    limits.pdu = LONG;
+    limits.exchange = LONG;
+    limits.write = LONG;
+    limits.idle = LONG;
+    limits
+}
+
+pub(crate) fn limits(connections: usize, connections_per_source: usize) -> Limits {
+    let mut limits = unlimited();
     limits.connections = connections;
     limits.connections_per_source = connections_per_source;
-    limits.exchange = exchange;
     limits
 }
 
 #[tokio::test]
 async fn limit_connections() {
     let fixture = Fixture::new();
-    let host = Running::with_limits(&fixture, MemoryStore, limits(2, 100, LONG), 2);
+    let host = Running::with_limits(&fixture, MemoryStore, limits(2, 100), 2);
     let mut first = Peer::connect(host.addresses[0]).await;
     let second = Peer::connect(host.addresses[1]).await;
     let mut third = host.raw().await;
@@ -48,7 +59,7 @@ async fn limit_connections() {
 #[tokio::test]
 async fn limit_connections_of_one_is_for_any_address() {
     let fixture = Fixture::new();
-    let host = Running::with_limits(&fixture, MemoryStore, limits(1, 1, LONG), 3);
+    let host = Running::with_limits(&fixture, MemoryStore, limits(1, 1), 3);
     for _ in 0..3 {
         for address in host.addresses.iter().rev() {
             let mut peer = Peer::connect(*address).await;
@@ -60,12 +71,7 @@ async fn limit_connections_of_one_is_for_any_address() {
 #[tokio::test]
 async fn limit_connections_takes_any_number() {
     let fixture = Fixture::new();
-    let host = Running::with_limits(
-        &fixture,
-        MemoryStore,
-        limits(usize::MAX, usize::MAX, LONG),
-        1,
-    );
+    let host = Running::with_limits(&fixture, MemoryStore, limits(usize::MAX, usize::MAX), 1);
     host.connect()
         .await
         .activate(&fixture.message(1))
@@ -76,7 +82,7 @@ async fn limit_connections_takes_any_number() {
 #[tokio::test]
 async fn limit_connections_per_source() {
     let fixture = Fixture::new();
-    let host = Running::with_limits(&fixture, MemoryStore, limits(100, 2, LONG), 1);
+    let host = Running::with_limits(&fixture, MemoryStore, limits(100, 2), 1);
     let first = host.connect().await;
     let mut second = host.connect().await;
     for _ in 0..10 {
@@ -112,114 +118,134 @@ async fn limit_connections_per_source() {
 #[tokio::test]
 async fn limit_connections_per_source_of_none_refuses_everyone() {
     let fixture = Fixture::new();
-    let host = Running::with_limits(&fixture, MemoryStore, limits(100, 0, LONG), 1);
+    let host = Running::with_limits(&fixture, MemoryStore, limits(100, 0), 1);
     assert_eq!(host.raw().await.closed().await, [0_u8; 0]);
 }
 
-/// Waits for the close, and checks that it did not come before its time.
-async fn cut(began: Instant, closed: impl Future<Output = Vec<u8>>) {
-    assert_eq!(soon(closed).await, [0_u8; 0], "without a word");
-    assert!(began.elapsed() >= SHORT, "not before the deadline");
+#[tokio::test]
+async fn limit_new_connections() {
+    let fixture = Fixture::new();
+    let mut limits = unlimited();
+    // Another one comes with each second that passes.
+    limits.new_connections_burst = 3;
+    limits.new_connections_per_second = 1;
+    let host = Running::with_limits(&fixture, MemoryStore, limits, 1);
+    let from = |last| Raw::connect_from(Ipv4Addr::new(127, 0, 0, last).into(), host.address());
+    let mut peers = Vec::new();
+    for _ in 0..3 {
+        let mut peer = from(2).await.unwrap();
+        peer.bind().await;
+        peers.push(peer);
+    }
+    // More than come with the seconds that this takes.
+    let mut refused = 0;
+    for _ in 0..100 {
+        let mut beyond = from(2).await.unwrap();
+        let _ = beyond.stream.write_all(&bind_bytes()).await;
+        match soon(beyond.try_pdu()).await {
+            Ok((kind, _)) => assert_eq!(kind, PduType::BIND_ACK),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused >= 50, "{refused}");
+    from(3).await.unwrap().bind().await;
 }
 
-#[tokio::test]
-async fn limit_exchange_of_a_peer_that_says_nothing() {
-    let fixture = Fixture::new();
-    let host = Running::with_limits(&fixture, MemoryStore, limits(100, 100, SHORT), 1);
-    let began = Instant::now();
-    cut(began, host.raw().await.closed()).await;
-}
-
-#[tokio::test]
-async fn limit_exchange_of_a_peer_that_trickles() {
-    let fixture = Fixture::new();
-    let host = Running::with_limits(&fixture, MemoryStore, limits(100, 100, SHORT), 1);
-    let began = Instant::now();
-    let mut raw = host.raw().await;
-    // As long as a fragment may be, so that it does not come to an end by itself.
-    let mut slow = bind_bytes();
-    slow[8..10].copy_from_slice(&5840_u16.to_le_bytes());
-    slow.resize(5840, 0);
-    cut(began, async {
-        for byte in slow {
-            if raw.stream.write_all(&[byte]).await.is_err() {
-                break;
-            }
-            // The pause between two bytes is spent waiting for the close.
-            if let Ok(rest) = timeout(SHORT / 10, read_to_close(&mut raw.stream)).await {
-                return rest;
+/// Asks until there is no answer; how many there were, and that the host then closed.
+async fn answers(mut peer: Peer, fixture: &Fixture) -> u64 {
+    let mut machine = 0;
+    loop {
+        match peer.activate(&fixture.message(machine + 1)).await {
+            Outcome::Answered(_) => machine += 1,
+            other => {
+                assert_eq!(other, Outcome::Fault(FaultStatus::SERVER_TOO_BUSY));
+                peer.closed().await;
+                return machine;
             }
         }
-        read_to_close(&mut raw.stream).await
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn limit_exchange_of_a_peer_that_never_stops() {
-    let fixture = Fixture::new();
-    let host = Running::with_limits(&fixture, MemoryStore, limits(100, 100, SHORT), 1);
-    let began = Instant::now();
-    let mut raw = host.raw().await;
-    raw.bind().await;
-    // They are passed over without an answer, so the socket is always ready and nothing ends it.
-    let flood = pdu(2, CoCancel).repeat(4096);
-    soon(async { while raw.stream.write_all(&flood).await.is_ok() {} }).await;
-    assert!(began.elapsed() >= SHORT);
-}
-
-#[tokio::test]
-async fn limit_exchange_of_a_peer_that_reads_nothing() {
-    let fixture = Fixture::new();
-    let host = Running::with_limits(&fixture, MemoryStore, limits(100, 100, SHORT), 1);
-    let mut raw = host.raw().await;
-    raw.bind().await;
-    let body = Request {
-        alloc_hint: 0,
-        context_id: 0,
-        opnum: Opnum::GET_HOST_CERTIFICATE,
-        object: None,
-        stub: &[],
-    };
-    // Every answer begins a new exchange, until they fill what the system holds.
-    let calls = pdu(2, body).repeat(1000);
-    soon(async { while raw.stream.write_all(&calls).await.is_ok() {} }).await;
-}
-
-#[tokio::test]
-async fn limit_exchange_begins_anew_with_each_answer() {
-    let fixture = Fixture::new();
-    let host = Running::with_limits(&fixture, MemoryStore, limits(100, 100, SHORT), 1);
-    let began = Instant::now();
-    let mut peer = host.connect().await;
-    let mut machine = 0;
-    while began.elapsed() < 2 * SHORT {
-        machine += 1;
-        peer.activate(&fixture.message(machine)).await.bytes();
     }
-    peer.closed().await;
 }
 
 #[tokio::test]
-async fn limit_exchange_includes_the_store() {
+async fn limit_requests() {
     let fixture = Fixture::new();
-    let (store, _commits) = HeldStore::new();
-    let host = Running::with_limits(&fixture, store, limits(100, 100, SHORT), 1);
+    let mut limits = unlimited();
+    limits.requests_burst = 20;
+    limits.requests_per_minute = 1;
+    let host = Running::with_limits(&fixture, MemoryStore, limits, 1);
+    assert_eq!(answers(host.connect().await, &fixture).await, 20);
+    assert_eq!(host.service.counters().total(), 20, "it was not counted");
+    // Another connection makes no difference, and GetHostCertificate none either.
+    assert_eq!(answers(host.connect().await, &fixture).await, 0);
     let mut peer = host.connect().await;
-    let message = fixture.message(1);
-    let asked = peer.try_call(Operation::RequestActivation { message: &message });
-    assert!(soon(asked).await.is_err(), "closed without an answer");
-    let events = host.service.events().to_vec();
-    let [(_, HostEvent::RequestProcessed(event))] = &events[..] else {
-        panic!("{events:?}");
-    };
-    assert_eq!(event.code, StatusCode::TIMEOUT);
+    let certificate = peer.call(Operation::GetHostCertificate).await;
+    assert_eq!(certificate, Outcome::Fault(FaultStatus::SERVER_TOO_BUSY));
+    // Another source does.
+    let mut other = Raw::connect_from(Ipv4Addr::new(127, 0, 0, 2).into(), host.address())
+        .await
+        .unwrap();
+    other.bind().await;
 }
 
 #[tokio::test]
-async fn limit_exchange_beyond_any_clock_is_no_fault() {
+async fn limit_requests_of_a_network_with_limits_of_its_own() {
     let fixture = Fixture::new();
-    let host = Running::with_limits(&fixture, MemoryStore, limits(1, 1, Duration::MAX), 1);
+    let mut limits = unlimited();
+    limits.requests_burst = 1;
+    limits.requests_per_minute = 1;
+    let mut own = SourceLimits::new("127.0.0.0/8".parse().unwrap());
+    own.requests_burst = Some(7);
+    limits.sources.push(own);
+    let host = Running::with_limits(&fixture, MemoryStore, limits, 1);
+    assert_eq!(answers(host.connect().await, &fixture).await, 7);
+}
+
+/// A request of this many bytes in all.
+fn long_message(fixture: &Fixture, machine: u64, len: usize) -> Vec<u8> {
+    let mut later = request(fixture.client(), machine, crate::fixture::START.wall);
+    later.minor_version = 1;
+    let mut message = later.to_vec();
+    message.resize(len, 0xA5);
+    message
+}
+
+/// What every connection may hold beside the limit of all.
+const FREE: usize = 1024;
+
+#[tokio::test]
+async fn limit_memory() {
+    let fixture = Fixture::new();
+    let mut limits = unlimited();
+    limits.memory_bytes = 1000;
+    let host = Running::with_limits(&fixture, MemoryStore, limits, 1);
+    let mut bind = bind_bytes();
+    bind[8..10].copy_from_slice(&5840_u16.to_le_bytes());
+    bind.resize(5840, 0);
+    let mut first = host.raw().await;
+    first.send(&bind[..FREE + 600]).await;
+    let mut second = host.raw().await;
+    second.send(&bind[..FREE + 400]).await;
+    // Neither is closed: both are told about a header that is none, once there is one.
+    let mut third = host.raw().await;
+    third.send(&bind[..FREE + 1]).await;
+    assert_eq!(third.closed().await, [0_u8; 0], "the limit was met before");
+    // Who needs no more than a usual request does is answered,
     let mut peer = host.connect().await;
     peer.activate(&fixture.message(1)).await.bytes();
+    // and who needs more is told to come again.
+    let long = long_message(&fixture, 2, 3000);
+    let refused = peer.activate(&long).await;
+    assert_eq!(refused, Outcome::Fault(FaultStatus::SERVER_TOO_BUSY));
+    peer.closed().await;
+    assert_eq!(host.service.counters().total(), 1);
+    // What was held is free again when its connection has gone.
+    drop((first, second));
+    let short = long_message(&fixture, 3, FREE + 800);
+    soon(async {
+        while host.connect().await.activate(&short).await
+            == Outcome::Fault(FaultStatus::SERVER_TOO_BUSY)
+        {}
+    })
+    .await;
+    assert_eq!(host.service.counters().total(), 2);
 }

@@ -7,6 +7,7 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
+mod deadlines;
 mod engine;
 mod exposition;
 mod fixture;
