@@ -84,6 +84,24 @@ impl Server {
         Ok(Self { listeners })
     }
 
+    /// Takes over sockets that are listened on already, as those that a service manager passes.
+    ///
+    /// # Errors
+    /// When the system does not let them be watched.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with I/O, which is tokio's rule for making sockets.
+    pub fn from_listeners(listeners: Vec<std::net::TcpListener>) -> io::Result<Self> {
+        let listeners = listeners.into_iter().map(|listener| {
+            // Whoever passes a socket may have left it blocking, which would stop a whole worker.
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)
+        });
+        Ok(Self {
+            listeners: listeners.collect::<io::Result<_>>()?,
+        })
+    }
+
     /// The addresses listened on, with the ports that the system chose where 0 was asked for.
     #[must_use]
     pub fn local_addresses(&self) -> Vec<SocketAddr> {

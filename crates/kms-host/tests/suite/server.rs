@@ -5,8 +5,8 @@ use crate::{
     peer::{Outcome, Peer, Raw, Running, bind_bytes, pdu, read_to_close, soon},
     stores::HeldStore,
 };
-use kms_core::{ByteOrder, Encode as _, StatusCode, VerifiedTerms as _, Writer};
-use kms_host::{MemoryStore, Server};
+use kms_core::{ByteOrder, Encode as _, SeededEntropy, StatusCode, VerifiedTerms as _, Writer};
+use kms_host::{Limits, MemoryStore, Server};
 use kms_wire::{
     MAX_REQUEST, MUST_RECEIVE_FRAGMENT, Operation, Opnum,
     client::Config,
@@ -15,6 +15,8 @@ use kms_wire::{
         TransferSyntaxes,
     },
 };
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// A call of any operation, in one fragment.
 fn request(call: u32, opnum: u16, context_id: u16, stub: &[u8]) -> Vec<u8> {
@@ -61,6 +63,36 @@ async fn a_client_is_answered_and_verifies_what_it_got() {
         let verified = fixture.verify(&certified, &message, &answer);
         assert_eq!(u64::from(verified.terms().count), machine);
     }
+    drop(peer);
+    host.end().await;
+}
+
+#[tokio::test]
+async fn a_server_takes_over_sockets_that_are_listened_on_already() {
+    let fixture = Fixture::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::from_listeners(vec![listener]).unwrap();
+    assert_eq!(server.local_addresses(), [address]);
+    let (service, stop) = (
+        Arc::new(fixture.service(MemoryStore)),
+        CancellationToken::new(),
+    );
+    let (serving, stopping) = (Arc::clone(&service), stop.clone());
+    let task = tokio::spawn(async move {
+        let mut entropy = SeededEntropy::new(5);
+        server
+            .run(serving, Limits::default(), &mut entropy, stopping)
+            .await;
+    });
+    let host = Running {
+        addresses: vec![address],
+        service,
+        stop,
+        task,
+    };
+    let mut peer = host.connect().await;
+    peer.activate(&fixture.message(1)).await.bytes();
     drop(peer);
     host.end().await;
 }
