@@ -74,6 +74,50 @@ impl HostEvent {
     }
 }
 
+impl HostEvent {
+    /// What happened, without the data.
+    #[must_use]
+    pub const fn title(&self) -> &'static str {
+        match self {
+            Self::RequestProcessed(_) => "activation request processed",
+            Self::StartFailed { .. } => "start failed",
+            Self::PublishFailed { .. } => "publishing failed",
+            Self::Published { .. } => "published",
+        }
+    }
+
+    /// Tells `tracing` with the data as fields, which a journal keeps apart, and as text.
+    fn tell(&self) {
+        let (id, title) = (self.id(), self.title());
+        match self {
+            Self::RequestProcessed(event) => tracing::info!(
+                target: "kms_host::event",
+                id,
+                result = format_args!("0x{:X}", event.code.0),
+                cmid = %event.cmid,
+                machine = %Escaped(event.machine_name.as_str()),
+                "{title}: {self}"
+            ),
+            Self::StartFailed { code } => tracing::warn!(
+                target: "kms_host::event",
+                id,
+                result = format_args!("0x{:X}", code.0),
+                "{title}: {self}"
+            ),
+            Self::PublishFailed { code, domain } => tracing::warn!(
+                target: "kms_host::event",
+                id,
+                result = format_args!("0x{:X}", code.0),
+                %domain,
+                "{title}: {self}"
+            ),
+            Self::Published { domain } => {
+                tracing::info!(target: "kms_host::event", id, %domain, "{title}: {self}");
+            }
+        }
+    }
+}
+
 impl fmt::Display for HostEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -120,8 +164,9 @@ impl fmt::Display for Escaped<'_> {
 /// The newest events, oldest first, with the time of each.
 ///
 /// The log holds at most [`EventLog::CAPACITY`]; an older event makes room. Every event also goes
-/// to `tracing` under the target `kms_host::event`, where those that peers cause are limited as
-/// [`Limits`] says.
+/// to `tracing` under the target `kms_host::event`, with the fields `id`, `result`, `cmid`,
+/// `machine` and `domain`, as far as it has them; those that peers cause are limited as [`Limits`]
+/// says.
 #[derive(Debug, Default)]
 pub struct EventLog {
     events: Mutex<VecDeque<(Timestamp, HostEvent)>>,
@@ -148,17 +193,12 @@ impl EventLog {
 
     /// Adds an event.
     pub fn record(&self, time: Timestamp, event: HostEvent) {
-        match &event {
-            // Nobody sees the line, or peers have filled the log enough.
-            HostEvent::RequestProcessed(_)
-                if !tracing::enabled!(target: "kms_host::event", tracing::Level::INFO)
-                    || !self.lines.allow() => {}
-            HostEvent::RequestProcessed(_) | HostEvent::Published { .. } => {
-                tracing::info!(target: "kms_host::event", id = event.id(), "{event}");
-            }
-            HostEvent::StartFailed { .. } | HostEvent::PublishFailed { .. } => {
-                tracing::warn!(target: "kms_host::event", id = event.id(), "{event}");
-            }
+        // Nobody sees the line, or peers have filled the log enough.
+        let silent = matches!(event, HostEvent::RequestProcessed(_))
+            && (!tracing::enabled!(target: "kms_host::event", tracing::Level::INFO)
+                || !self.lines.allow());
+        if !silent {
+            event.tell();
         }
         let mut events = self.lock();
         if events.len() == Self::CAPACITY {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use std::path::PathBuf;
 
 /// The `[dns]` table: publishing the host's SRV record.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DnsConfig {
