@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 use tracing_subscriber::{
-    Layer as _,
+    Layer,
     filter::{LevelFilter, ParseError, Targets},
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
@@ -31,20 +31,34 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// It did not work.
-    pub fn failed(error: impl fmt::Display) -> Self {
+    /// Ends with an exit code of the binary's own.
+    pub fn new(code: u8, error: impl fmt::Display) -> Self {
         Self {
-            code: FAILED,
+            code,
             message: error.to_string(),
         }
     }
 
+    /// The same end with another exit code.
+    #[must_use]
+    pub fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
+    /// What is said on standard error.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// It did not work.
+    pub fn failed(error: impl fmt::Display) -> Self {
+        Self::new(FAILED, error)
+    }
+
     /// What was given cannot be used.
     pub fn configuration(error: impl fmt::Display) -> Self {
-        Self {
-            code: CONFIGURATION,
-            message: error.to_string(),
-        }
+        Self::new(CONFIGURATION, error)
     }
 }
 
@@ -72,29 +86,44 @@ pub fn no_config(binary: &str, error: ConfigError) -> Ended {
     }
 }
 
-/// Logs to standard error: `RUST_LOG` decides what, else warnings and above with `level` for ours.
+/// Logs to standard error: what [`log_filter`] lets through.
 ///
 /// # Errors
 /// When `RUST_LOG` is set and is no filter.
 pub fn init_logs(level: LevelFilter) -> Result<(), Ended> {
-    // The last is the host's binary itself.
+    let filter = log_filter(level)?;
+    tracing_subscriber::registry()
+        .with(log_lines().with_filter(filter))
+        .init();
+    Ok(())
+}
+
+/// `RUST_LOG` decides what is logged, else warnings and above with `level` for ours.
+///
+/// # Errors
+/// When `RUST_LOG` is set and is no filter.
+pub fn log_filter(level: LevelFilter) -> Result<Targets, Ended> {
+    // The last of ours is the host's binary itself.
     let ours = format!("warn,kms_host={level},kms_client={level},host={level},hickory_server=off");
     let wanted = match std::env::var("RUST_LOG") {
         Ok(wanted) if !wanted.is_empty() => wanted,
         _ => ours,
     };
-    let filter: Targets = wanted.parse().map_err(|error: ParseError| {
+    wanted.parse().map_err(|error: ParseError| {
         Ended::configuration(format_args!(
             "RUST_LOG={wanted}: {error}; as in RUST_LOG=info or RUST_LOG=kms_client=debug"
         ))
-    })?;
-    let lines = tracing_subscriber::fmt::layer()
+    })
+}
+
+/// Log lines on standard error, coloured on a terminal.
+pub fn log_lines<S>() -> impl Layer<S>
+where
+    S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
+{
+    tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr);
-    tracing_subscriber::registry()
-        .with(lines.with_filter(filter))
-        .init();
-    Ok(())
+        .with_writer(io::stderr)
 }
 
 /// Prints to standard output. A reader that went away is no error of ours.

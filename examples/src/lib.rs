@@ -2,6 +2,7 @@
 
 pub mod authority_folder;
 pub mod cli;
+pub mod sysexits;
 
 /// The README's example is compiled, so that it stays true.
 #[cfg(doctest)]

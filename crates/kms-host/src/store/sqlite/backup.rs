@@ -91,9 +91,7 @@ fn fill<T>(
         .pragma_update(None, "journal_mode", "DELETE")
         .map_err(|error| fault(error.into()))?;
     let verified = verify(&target).map_err(fault)?;
-    target
-        .close()
-        .map_err(|(_, error)| fault(error.into()))?;
+    target.close().map_err(|(_, error)| fault(error.into()))?;
     Ok(verified)
 }
 

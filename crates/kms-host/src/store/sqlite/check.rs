@@ -47,9 +47,11 @@ pub(super) fn contents(connection: &Connection) -> Result<Contents, Fault> {
     let snapshot = load::snapshot(&transaction)?;
     settings::read(&transaction)?;
     running::read(&transaction)?;
-    let events = count(&transaction, &format!("SELECT {EVENT_COLUMNS} FROM events"), |row| {
-        reader::event(row).map(drop)
-    })?;
+    let events = count(
+        &transaction,
+        &format!("SELECT {EVENT_COLUMNS} FROM events"),
+        |row| reader::event(row).map(drop),
+    )?;
     let clients = count(
         &transaction,
         &format!("SELECT {} FROM clients", reader::CLIENT_COLUMNS),
@@ -58,7 +60,13 @@ pub(super) fn contents(connection: &Connection) -> Result<Contents, Fault> {
     Ok(Contents {
         version: schema::version(&transaction)?,
         families: number(snapshot.families.len()),
-        records: number(snapshot.families.iter().map(|family| family.records.len()).sum()),
+        records: number(
+            snapshot
+                .families
+                .iter()
+                .map(|family| family.records.len())
+                .sum(),
+        ),
         clients,
         events,
     })

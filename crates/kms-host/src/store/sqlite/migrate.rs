@@ -157,11 +157,21 @@ mod tests {
         for migrations in [&[][..], &[Migration { from: 1, ..TO_1 }]] {
             let error = up_to_date(&connection, &path, migrations, 2).unwrap_err();
             let text = error.to_string();
-            assert!(text.contains("version 0") && text.contains(TOO_OLD), "{text}");
+            assert!(
+                text.contains("version 0") && text.contains(TOO_OLD),
+                "{text}"
+            );
         }
         connection.pragma_update(None, "user_version", 9).unwrap();
         let error = up_to_date(&connection, &path, &[TO_1], 1).unwrap_err();
-        assert!(matches!(error, OpenError::Newer { found: 9, known: 1, .. }));
+        assert!(matches!(
+            error,
+            OpenError::Newer {
+                found: 9,
+                known: 1,
+                ..
+            }
+        ));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "no copy");
     }
 }

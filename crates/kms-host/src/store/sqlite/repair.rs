@@ -230,7 +230,9 @@ fn mend(source: &Connection, target: &Connection, lost: &mut Vec<String>) -> Res
         [],
     )?;
     if orphans > 0 {
-        lost.push(format!("records: {orphans} belong to families that are lost"));
+        lost.push(format!(
+            "records: {orphans} belong to families that are lost"
+        ));
     }
     let mut sequence: i64 = target.query_row(
         "SELECT max(coalesce((SELECT max(sequence) FROM events), 0), \
@@ -253,7 +255,9 @@ fn mend(source: &Connection, target: &Connection, lost: &mut Vec<String>) -> Res
     let tally = if load::agree(&tally, &families).is_ok() {
         tally
     } else {
-        lost.push("totals: they contradicted the families' counters and are now their sums".to_owned());
+        lost.push(
+            "totals: they contradicted the families' counters and are now their sums".to_owned(),
+        );
         sum
     };
     let [total, failed, a, b, c, d, e, f, g] = tally.columns();

@@ -42,9 +42,7 @@ impl Tally {
     pub(super) fn is_within(&self, whole: &Self) -> bool {
         let within = |part: &[u64; 7]| part.iter().zip(&whole.by_status).all(|(a, b)| a <= b);
         whole.total == u64::MAX
-            || (self.total <= whole.total
-                && self.failed <= whole.failed
-                && within(&self.by_status))
+            || (self.total <= whole.total && self.failed <= whole.failed && within(&self.by_status))
     }
 
     pub(super) fn counters(&self) -> Result<Counters, Fault> {

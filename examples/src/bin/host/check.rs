@@ -1,0 +1,54 @@
+//! `host check`: everything that serving needs, without serving.
+
+use crate::exit;
+use examples::{
+    cli::{self, Ended},
+    sysexits,
+};
+use kms_core::{Clock, StatusCode};
+use kms_host::{HostConfig, HostService, MemoryStore, Publisher};
+use kms_service::{OsEntropy, SystemClock};
+use kms_trust::HostIdentity;
+use std::path::Path;
+
+pub(crate) fn check(config: Option<&Path>) -> Result<u8, Ended> {
+    let (_, config) = exit::load(config)?;
+    let service =
+        HostService::new(&config, MemoryStore, SystemClock, &mut OsEntropy).map_err(exit::with)?;
+    let identity = service.identity();
+    check_publishing(&config, identity.as_deref().map(HostIdentity::name))?;
+    match identity {
+        Some(identity) if SystemClock.now().wall <= identity.not_after() => {
+            let scope: Vec<&str> = identity.scope().iter().map(String::as_str).collect();
+            cli::print(format_args!(
+                "{}: certified until {}, for {}",
+                identity.name(),
+                identity.not_after(),
+                scope.join(", ")
+            ));
+            Ok(cli::DONE)
+        }
+        _ => Err(Ended::new(
+            sysexits::CONFIGURATION,
+            format_args!(
+                "{}: no valid certificate: clients would get {}",
+                config.identity.display(),
+                StatusCode::VL_KEY_MANAGEMENT_SERVICE_NOT_ACTIVATED
+            ),
+        )),
+    }
+}
+
+fn check_publishing(config: &HostConfig, certified: Option<&str>) -> Result<(), Ended> {
+    let Some(dns) = &config.dns else {
+        return Ok(());
+    };
+    // The port that is published is known once the host listens; any will do to check the rest.
+    let mut listening = config.listen.clone();
+    for address in listening.iter_mut().filter(|address| address.port() == 0) {
+        address.set_port(kms_srv::DEFAULT_PORT.get());
+    }
+    Publisher::new(dns, &listening, certified)
+        .map(|_| ())
+        .map_err(exit::with)
+}
