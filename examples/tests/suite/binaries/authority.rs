@@ -109,6 +109,6 @@ async fn a_host_can_be_checked_before_it_runs() {
     folder
         .run(HOST, "check --config host.toml")
         .await
-        .exits(2)
+        .exits(78)
         .complains(&["kms1: no valid certificate", "0xC004F041"]);
 }

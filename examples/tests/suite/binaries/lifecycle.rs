@@ -88,17 +88,24 @@ async fn nobody_reading_is_no_failure() {
 
 #[tokio::test]
 async fn help_has_examples_and_every_exit_code() {
-    for binary in [AUTHORITY, HOST, CLIENT, LAB] {
+    let few: &[&str] = &["  1  ", "  2  "];
+    let sysexits: &[&str] = &[
+        "  64  ", "  65  ", "  66  ", "  69  ", "  70  ", "  71  ", "  74  ", "  75  ", "  77  ",
+        "  78  ",
+    ];
+    for (binary, codes) in [
+        (AUTHORITY, few),
+        (HOST, sysexits),
+        (CLIENT, few),
+        (LAB, few),
+    ] {
         let mut help = command(binary);
         help.arg("--help");
-        run(help).await.exits(0).says(&[
-            "Usage:",
-            "Examples:",
-            "Exit codes:",
-            "  0  ",
-            "  1  ",
-            "  2  ",
-        ]);
+        run(help)
+            .await
+            .exits(0)
+            .says(&["Usage:", "Examples:", "Exit codes:", "  0  "])
+            .says(codes);
         let mut version = command(binary);
         version.arg("--version");
         run(version)
