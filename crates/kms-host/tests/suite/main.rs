@@ -15,6 +15,7 @@ mod http;
 mod identity;
 mod limits;
 mod metrics;
+mod monitoring;
 mod peer;
 mod publisher;
 mod server;
