@@ -20,8 +20,8 @@ pub mod store;
 
 pub use caller::Caller;
 pub use config::{
-    AdmissionConfig, AdmissionPolicy, DnsConfig, Durability, HostConfig, Limits, MetricsConfig,
-    Network, NetworkError, SourceLimits, StoreConfig,
+    AdmissionConfig, AdmissionPolicy, AlertConfig, DnsConfig, Durability, HostConfig, Limits,
+    MetricsConfig, Network, NetworkError, NetworkQuota, SourceLimits, StoreConfig,
 };
 pub use event::{EventLog, HostEvent, RequestProcessed};
 pub use host::{Activation, Decision, Handled, Host, Settings};

@@ -1,13 +1,15 @@
 //! The host's configuration file.
 
 mod admission;
+mod alerts;
 mod dns;
 mod limits;
 mod metrics;
 mod network;
 mod store;
 
-pub use admission::{AdmissionConfig, AdmissionPolicy};
+pub use admission::{AdmissionConfig, AdmissionPolicy, NetworkQuota};
+pub use alerts::AlertConfig;
 pub use dns::DnsConfig;
 pub use limits::{Limits, SourceLimits};
 pub use metrics::MetricsConfig;
@@ -72,6 +74,21 @@ use std::path::{Path, PathBuf};
 ///
 /// [admission]
 /// policy = "guarded"             # "compat": every machine counts, as documented
+/// quota = 5                      # machines of one source (IPv4 address, IPv6 /64) that count in a
+///                                # family; default: a fifth of its highest threshold, rounded up
+/// established_minutes = 60       # from its first request to its last, and no newcomer takes its place
+/// one_cmid_per_connection = true # a second machine on a connection is refused, and the connection closed
+///
+/// [[admission.source]]           # any number of these, for sources with a quota of their own
+/// network = "10.1.0.0/16"        # each source in it; of several networks the smallest decides
+/// quota = 200                    # 0: its machines are answered and never count
+///
+/// [admission.alerts]             # under both policies; see the README for what each means
+/// new_from_source = 10           # more new machines of one source in 10 minutes
+/// new_of_family = 2              # more new machines of a family in 24 hours: times its threshold,
+/// new_percent = 20               # and percent of the machines that the host knows
+/// established_dropped = 5        # established machines that had to leave in an hour
+/// two_sources_minutes = 60       # one machine from two sources
 ///
 /// [metrics]                      # leave the table out and nothing is served
 /// listen = "127.0.0.1:9168"      # a loopback address
@@ -225,6 +242,8 @@ mod tests {
         assert_eq!(limits.sources.len(), 1);
         limits.sources.clear();
         assert_eq!(limits, Limits::default(), "the example shows the defaults");
+        assert_eq!(config.admission.networks.len(), 1);
+        assert_eq!(config.admission.alerts, AlertConfig::default());
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Sources {
             .iter()
             .map(|source| (source.network, Allowance::new(limits, Some(source))))
             .collect();
-        networks.sort_by_key(|(network, _)| Reverse(network.prefix()));
+        networks.sort_by_key(|(network, _)| Reverse(network.length()));
         Self {
             everyone,
             networks,

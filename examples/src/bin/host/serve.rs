@@ -136,8 +136,11 @@ impl<S: Store> Running<S> {
             .map_or("not activated", HostIdentity::name);
         let stop = CancellationToken::new();
         let mut serving = {
-            let (service, limits, stop) =
-                (Arc::clone(&self.service), self.config.limits, stop.clone());
+            let (service, limits, stop) = (
+                Arc::clone(&self.service),
+                self.config.limits.clone(),
+                stop.clone(),
+            );
             tokio::spawn(async move { server.run(service, limits, &mut OsEntropy, stop).await })
         };
         for address in addresses {
