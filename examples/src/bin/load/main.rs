@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bare;
+mod compare;
 mod link;
 mod machines;
 mod pace;
@@ -14,6 +15,7 @@ mod verify;
 
 use arguments::LoadArguments;
 use clap::{Parser, Subcommand};
+use compare::CompareArguments;
 use examples::cli;
 use serve::ServeArguments;
 use std::process::ExitCode;
@@ -34,6 +36,7 @@ Examples:
   load 127.0.0.1:1688 --kept --connections 16 --duration 30
   load 127.0.0.1:1688 --rate 5000 --duration 60 --json
   load 127.0.0.1:1688 --requests 10000 --machines 1000 --root root.pem --verify
+  load compare
   load serve memory --identity kms1 --listen 127.0.0.1:1688
 
 Each machine that asks has a client machine id and a name of its own, and on the loopback interface an
@@ -42,7 +45,7 @@ do not count them on a host that others use.
 
 Exit codes:
   0  every request was answered
-  1  some were not, or it did not work
+  1  some were not, it did not work, or the host is too slow beside a bare server (compare)
   2  the command line or a file that it names cannot be used"
 )]
 struct Arguments {
@@ -54,6 +57,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Compare(CompareArguments),
     /// Serves what is to be measured, on this machine.
     Serve(ServeArguments),
 }
@@ -61,6 +65,7 @@ enum Command {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match (arguments.command, arguments.load) {
+        (Some(Command::Compare(compare)), _) => compare.run(),
         (Some(Command::Serve(serve)), _) => serve.run(),
         (None, Some(load)) => load.run(),
         (None, None) => Err(cli::Ended::configuration(

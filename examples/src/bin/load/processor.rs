@@ -1,21 +1,21 @@
-//! Holding a thread to one processor, and what a process has used.
+//! Holding a thread to processors, and what a process has used.
 
 use core::time::Duration;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::{fs, io};
 
-/// Holds the calling thread, and those that it starts, to one processor, counted from 0.
+/// Holds the calling thread, and those that it starts, to so many processors from `first` on, counted
+/// from 0.
 ///
 /// # Errors
-/// When the machine has no such processor.
-pub(crate) fn hold(number: usize) -> io::Result<()> {
+/// When the machine has none of them.
+pub(crate) fn hold(first: usize, many: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
-    if number >= CpuSet::MAX_CPU {
-        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    for number in (first..first.saturating_add(many)).take_while(|&n| n < CpuSet::MAX_CPU) {
+        set.set(number);
     }
-    set.set(number);
     sched_setaffinity(None, &set)
-        .map_err(|error| io::Error::other(format!("processor {number}: {error}")))
+        .map_err(|error| io::Error::other(format!("processor {first}: {error}")))
 }
 
 /// The processor time that a process and its threads have used.
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_processor_that_is_not_there_is_refused() {
-        assert!(hold(usize::MAX).is_err());
-        assert!(hold(CpuSet::MAX_CPU - 1).is_err());
+        assert!(hold(usize::MAX, 1).is_err());
+        assert!(hold(0, 0).is_err());
     }
 }

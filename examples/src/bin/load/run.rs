@@ -121,7 +121,7 @@ struct Ended {
 impl Part {
     fn run(self: Arc<Self>, number: usize, end: Option<Instant>, seed: u64) -> io::Result<Ended> {
         if let Some(first) = self.load.first_processor {
-            processor::hold(first + number)?;
+            processor::hold(first + number, 1)?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

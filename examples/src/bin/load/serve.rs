@@ -26,6 +26,9 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub(crate) const ALL: &[Self] = &[Self::Bare, Self::Memory];
+
     /// Its name on a command line and in tables.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -49,7 +52,7 @@ pub(crate) struct ServeArguments {
     /// Threads that serve.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: u16,
-    /// Processor, counted from 0, that all threads are held to.
+    /// The first of as many processors, counted from 0, as there are threads, which are held to them.
     #[arg(long)]
     processor: Option<usize>,
     /// End when standard input does, as when the process that started this one is gone.
@@ -64,7 +67,7 @@ impl ServeArguments {
     /// When the identity cannot be used or the address is taken.
     pub(crate) fn run(self) -> Result<u8, Ended> {
         if let Some(number) = self.processor {
-            processor::hold(number).map_err(Ended::configuration)?;
+            processor::hold(number, self.threads.into()).map_err(Ended::configuration)?;
         }
         let stop = CancellationToken::new();
         if self.until_input_ends {
@@ -88,7 +91,7 @@ impl ServeArguments {
         let identity = self.identity.as_deref();
         match self.kind {
             Kind::Bare => serve_bare(self.listen, stop).await,
-            Kind::Memory => serve_host(self.listen, identity, MemoryStore, stop).await,
+            Kind::Memory => serve_host(self.listen, identity, |_| Ok(MemoryStore), stop).await,
         }
     }
 }
@@ -110,7 +113,7 @@ async fn serve_bare(listen: SocketAddr, stop: CancellationToken) -> Result<(), E
 async fn serve_host<S: Store>(
     listen: SocketAddr,
     identity: Option<&Path>,
-    store: S,
+    open: impl FnOnce(&HostConfig) -> Result<S, Ended>,
     stop: CancellationToken,
 ) -> Result<(), Ended> {
     let identity = identity.unwrap_or_else(|| Path::new("")).display();
@@ -119,6 +122,7 @@ async fn serve_host<S: Store>(
         "listen = \"{listen}\"\nidentity = '{identity}'\n[limits]\nconnections_per_source = 4096\n"
     );
     let config = HostConfig::parse(&text, Path::new("")).map_err(Ended::configuration)?;
+    let store = open(&config)?;
     let service = HostService::new(&config, store, SystemClock, &mut OsEntropy)
         .map_err(Ended::configuration)?;
     let server = Server::bind(&config.listen).map_err(Ended::failed)?;

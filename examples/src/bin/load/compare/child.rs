@@ -1,0 +1,80 @@
+//! A server in a process of its own, so that its processor time can be told from the generator's.
+
+use crate::{processor, serve::Kind};
+use core::{net::SocketAddr, time::Duration};
+use examples::cli::Ended;
+use std::{
+    env,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, ChildStdin, Command, Stdio},
+};
+
+/// A server that ends when this is dropped, or when this process does.
+#[derive(Debug)]
+pub(super) struct Server {
+    child: Child,
+    // Its end is the server's.
+    _input: Option<ChildStdin>,
+    pub(super) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts one with so many threads, held to the first processors if `held`.
+    ///
+    /// # Errors
+    /// When it does not say where it listens.
+    pub(super) fn start(
+        kind: Kind,
+        identity: &Path,
+        threads: u16,
+        held: bool,
+    ) -> Result<Self, Ended> {
+        let mut command = Command::new(env::current_exe().map_err(Ended::failed)?);
+        command
+            .args(["serve", kind.name(), "--until-input-ends", "--threads"])
+            .arg(threads.to_string())
+            .arg("--identity")
+            .arg(identity)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        if held {
+            command.args(["--processor", "0"]);
+        }
+        let mut child = command.spawn().map_err(Ended::failed)?;
+        let input = child.stdin.take();
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            let read = BufReader::new(output).read_line(&mut line);
+            read.map_err(Ended::failed)?;
+        }
+        let told = line.trim_end().rsplit_once(" on ");
+        let address = told.and_then(|(_, address)| address.parse().ok());
+        let mut server = Self {
+            child,
+            _input: input,
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+        };
+        server.address = address.ok_or_else(|| {
+            let name = kind.name();
+            Ended::failed(format_args!("`load serve {name}` does not listen"))
+        })?;
+        Ok(server)
+    }
+
+    /// The processor time that it has used.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(super) fn used(&self) -> Result<Duration, Ended> {
+        processor::used(self.child.id()).map_err(Ended::failed)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself, and then there is nothing to be done.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
