@@ -91,33 +91,8 @@ impl HttpServer {
             headers: Self::HEADER_TIMEOUT,
             request: Self::REQUEST_TIMEOUT,
         };
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => break,
-                Some(_) = connections.join_next() => {}
-                accepted = self.listener.accept(), if connections.len() < Self::CONNECTIONS => {
-                    match accepted {
-                        Ok((stream, _)) => {
-                            let (service, stop) = (Arc::clone(&service), stop.clone());
-                            let respond = move |request: &_| respond(&service, request);
-                            connections.spawn(serve(stream, respond, deadlines, stop));
-                        }
-                        Err(error) => {
-                            tracing::warn!(%error, "cannot accept connections for metrics");
-                            tokio::select! {
-                                () = stop.cancelled() => break,
-                                () = sleep(ACCEPT_REST) => {}
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        drop(self.listener);
-        let drained = async { while connections.join_next().await.is_some() {} };
-        // What is still open then ends with the set that holds it.
-        let _ = timeout(Self::DRAIN, drained).await;
+        let respond = Arc::new(move |request: &_| respond(&service, request));
+        accept(self.listener, respond, deadlines, stop).await;
     }
 }
 
@@ -143,10 +118,44 @@ pub(crate) fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
+/// Accepts connections until `stop`, and then waits for those that are open, but not for long.
+async fn accept(
+    listener: TcpListener,
+    respond: Arc<impl Fn(&Request<Incoming>) -> Response<Full<Bytes>> + Send + Sync + 'static>,
+    deadlines: Deadlines,
+    stop: CancellationToken,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        let free = connections.len() < HttpServer::CONNECTIONS;
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if free => match accepted {
+                Ok((stream, _)) => {
+                    let (respond, stop) = (Arc::clone(&respond), stop.clone());
+                    connections.spawn(serve(stream, respond, deadlines, stop));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept connections for metrics");
+                    tokio::select! {
+                        () = stop.cancelled() => break,
+                        () = sleep(ACCEPT_REST) => {}
+                    }
+                }
+            },
+        }
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    // What is still open then ends with the set that holds it.
+    let _ = timeout(HttpServer::DRAIN, drained).await;
+}
+
 /// Serves one request.
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    respond: impl Fn(&Request<Incoming>) -> Response<Full<Bytes>>,
+    respond: Arc<impl Fn(&Request<Incoming>) -> Response<Full<Bytes>>>,
     deadlines: Deadlines,
     stop: CancellationToken,
 ) {
@@ -236,12 +245,29 @@ fn response(status: StatusCode, media_type: &'static str, text: String) -> Respo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use core::net::Ipv4Addr;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        net::TcpStream,
+    };
 
     const LONG: Duration = Duration::from_secs(3600);
     const SHORT: Duration = Duration::from_millis(50);
+    const PATIENT: Deadlines = Deadlines {
+        headers: LONG,
+        request: LONG,
+    };
     /// Longer than anything here takes, unless it hangs.
     const HANGS: Duration = Duration::from_secs(60);
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+    fn long_response(_: &Request<Incoming>) -> Response<Full<Bytes>> {
+        response(StatusCode::OK, TEXT_TYPE, "x".repeat(10_000))
+    }
+
+    async fn soon<T>(what: impl Future<Output = T>) -> T {
+        timeout(HANGS, what).await.expect("it hangs")
+    }
 
     /// A peer, and a server of it that holds so many bytes back.
     fn connected(
@@ -250,17 +276,15 @@ mod tests {
     ) -> (DuplexStream, impl Future<Output = ()>, CancellationToken) {
         let (peer, stream) = duplex(bytes);
         let stop = CancellationToken::new();
-        let respond = |_: &_| response(StatusCode::OK, TEXT_TYPE, "x".repeat(10_000));
-        let served = serve(stream, respond, deadlines, stop.clone());
-        let served = async { timeout(HANGS, served).await.expect("it hangs") };
-        (peer, served, stop)
+        let served = serve(stream, Arc::new(long_response), deadlines, stop.clone());
+        (peer, soon(served), stop)
     }
 
     #[tokio::test]
     async fn limit_http_header_timeout_is_not_extended_by_bytes() {
         let deadlines = Deadlines {
             headers: SHORT,
-            request: LONG,
+            ..PATIENT
         };
         let (mut peer, served, _stop) = connected(64, deadlines);
         peer.write_all(b"GET / HTTP/1.1\r\nx: ").await.unwrap();
@@ -275,13 +299,11 @@ mod tests {
     #[tokio::test]
     async fn limit_http_request_timeout_holds_for_a_peer_that_does_not_read() {
         let deadlines = Deadlines {
-            headers: LONG,
             request: SHORT,
+            ..PATIENT
         };
         let (mut peer, served, _stop) = connected(64, deadlines);
-        peer.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-            .await
-            .unwrap();
+        peer.write_all(REQUEST).await.unwrap();
         served.await;
         let mut read = Vec::new();
         peer.read_to_end(&mut read).await.unwrap();
@@ -290,15 +312,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_peer_that_reads_in_time_is_answered_once_and_closed() {
-        let deadlines = Deadlines {
-            headers: LONG,
-            request: LONG,
-        };
-        let (mut peer, served, _stop) = connected(64, deadlines);
+        let (mut peer, served, _stop) = connected(64, PATIENT);
         let ask = async {
-            let twice = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(2);
             // The second is not taken, so it may find the connection closed.
-            let _ = peer.write_all(&twice).await;
+            let _ = peer.write_all(&REQUEST.repeat(2)).await;
             let mut read = String::new();
             peer.read_to_string(&mut read).await.unwrap();
             read
@@ -310,12 +327,50 @@ mod tests {
 
     #[tokio::test]
     async fn a_stop_does_not_wait_for_a_peer_that_asks_nothing() {
-        let deadlines = Deadlines {
-            headers: LONG,
-            request: LONG,
-        };
-        let (_peer, served, stop) = connected(64, deadlines);
+        let (_peer, served, stop) = connected(64, PATIENT);
         stop.cancel();
         served.await;
+    }
+
+    async fn ask(peer: &mut TcpStream) {
+        soon(peer.write_all(REQUEST)).await.unwrap();
+    }
+
+    async fn is_answered(mut peer: TcpStream) {
+        let mut read = String::new();
+        soon(peer.read_to_string(&mut read)).await.unwrap();
+        assert!(read.starts_with("HTTP/1.1 200 OK"), "{read}");
+    }
+
+    #[tokio::test]
+    async fn limit_http_connections() {
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let respond = Arc::new(long_response);
+        let serving = tokio::spawn(accept(listener, respond, PATIENT, stop.clone()));
+        let connect = || async { soon(TcpStream::connect(address)).await.unwrap() };
+        let mut silent = Vec::new();
+        for _ in 0..HttpServer::CONNECTIONS - 1 {
+            silent.push(connect().await);
+        }
+        // The last place serves one after the other.
+        for _ in 0..20 {
+            let mut peer = connect().await;
+            ask(&mut peer).await;
+            is_answered(peer).await;
+        }
+        let mut last = connect().await;
+        let mut beyond = connect().await;
+        ask(&mut beyond).await;
+        // The server has its turns meanwhile, and does not turn to this one.
+        for _ in 0..20 {
+            last.write_all(b"x").await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        assert!(beyond.try_read(&mut [0]).is_err(), "it waits");
+        drop(last);
+        is_answered(beyond).await;
+        stop.cancel();
+        soon(serving).await.unwrap();
     }
 }

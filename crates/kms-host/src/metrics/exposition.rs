@@ -143,7 +143,7 @@ impl Scrape {
             "Activation requests since the start by result: the symbol of the status code that the \
              client was given, S_OK for an answer; TIMEOUT where the connection ended first.",
             "result",
-            metrics.results.counts(),
+            metrics.results.counts(metrics.answers.observed().count),
         )?;
         let statuses = LicenseStatus::ALL.into_iter().zip(&metrics.statuses);
         text.labelled(

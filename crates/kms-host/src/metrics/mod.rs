@@ -117,7 +117,6 @@ impl Metrics {
         at: Timestamp,
         took: Duration,
     ) {
-        self.results.add(code);
         let status = license_status.and_then(|status| self.statuses.get(status as usize));
         if let Some(requests) = status {
             self.last_request.store(at.as_millis(), Relaxed);
@@ -128,6 +127,8 @@ impl Metrics {
         // A refusal takes no time worth knowing, and many of them would hide how long answers take.
         if code == StatusCode::OK {
             self.answers.observe(took);
+        } else {
+            self.results.refused(code);
         }
     }
 

@@ -16,10 +16,9 @@ const USUAL: [StatusCode; 7] = [
     StatusCode::TIMEOUT,
 ];
 
-/// How often each documented status code was the result.
+/// How often each documented status code was the result. Answers are counted with their times.
 #[derive(Debug)]
 pub(super) struct Results {
-    ok: AtomicU64,
     documented: [AtomicU64; DOCUMENTED.len()],
     others: AtomicU64,
 }
@@ -27,7 +26,6 @@ pub(super) struct Results {
 impl Default for Results {
     fn default() -> Self {
         Self {
-            ok: AtomicU64::default(),
             documented: [const { AtomicU64::new(0) }; DOCUMENTED.len()],
             others: AtomicU64::default(),
         }
@@ -35,29 +33,24 @@ impl Default for Results {
 }
 
 impl Results {
-    /// Adds a result.
-    pub(super) fn add(&self, code: StatusCode) {
-        // The usual one is not searched for.
-        let counter = if code == StatusCode::OK {
-            &self.ok
-        } else {
-            let at = DOCUMENTED.binary_search_by_key(&code, |info| info.code);
-            at.ok()
-                .and_then(|at| self.documented.get(at))
-                .unwrap_or(&self.others)
-        };
-        counter.fetch_add(1, Relaxed);
+    /// Adds a result other than an answer.
+    pub(super) fn refused(&self, code: StatusCode) {
+        let at = DOCUMENTED.binary_search_by_key(&code, |info| info.code);
+        at.ok()
+            .and_then(|at| self.documented.get(at))
+            .unwrap_or(&self.others)
+            .fetch_add(1, Relaxed);
     }
 
     /// The results that a host gives in any case, all others that there were, and how often: by
-    /// their symbols, in the order of their codes.
-    pub(super) fn counts(&self) -> impl Iterator<Item = (Cow<'static, str>, u64)> {
+    /// their symbols, in the order of their codes. So many were `answered`.
+    pub(super) fn counts(&self, answered: u64) -> impl Iterator<Item = (Cow<'static, str>, u64)> {
         let others = self.others.load(Relaxed);
         DOCUMENTED
             .iter()
             .zip(&self.documented)
-            .map(|(info, count)| match info.code {
-                StatusCode::OK => (info.code, self.ok.load(Relaxed)),
+            .map(move |(info, count)| match info.code {
+                StatusCode::OK => (info.code, answered),
                 code => (code, count.load(Relaxed)),
             })
             .filter(|(code, count)| *count > 0 || USUAL.contains(code))
@@ -79,7 +72,7 @@ mod tests {
     use super::*;
 
     fn counts(results: &Results) -> Vec<(String, u64)> {
-        let counts = results.counts();
+        let counts = results.counts(1);
         counts.map(|(code, n)| (code.into_owned(), n)).collect()
     }
 
@@ -87,7 +80,7 @@ mod tests {
     fn every_result_is_counted_under_its_own_symbol() {
         let results = Results::default();
         for info in DOCUMENTED {
-            results.add(info.code);
+            results.refused(info.code);
         }
         let counts = counts(&results);
         assert_eq!(counts.len(), DOCUMENTED.len());
@@ -105,9 +98,10 @@ mod tests {
     fn what_no_document_knows_is_counted_together() {
         let results = Results::default();
         assert_eq!(counts(&results).len(), USUAL.len());
-        assert!(counts(&results).iter().all(|(_, count)| *count == 0));
-        results.add(StatusCode(0x1234_5678));
-        results.add(StatusCode(0xFFFF_FFFF));
+        assert_eq!(counts(&results)[0], ("S_OK".to_owned(), 1));
+        assert!(counts(&results)[1..].iter().all(|(_, count)| *count == 0));
+        results.refused(StatusCode(0x1234_5678));
+        results.refused(StatusCode(0xFFFF_FFFF));
         assert_eq!(counts(&results).last().unwrap(), &("other".to_owned(), 2));
     }
 }
