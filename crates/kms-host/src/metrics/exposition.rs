@@ -364,12 +364,8 @@ fn moment(millis: &AtomicI64) -> Option<Timestamp> {
 }
 
 /// Seconds since 1970, the unit of Prometheus.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "milliseconds fit 53 bits for the next 285,000 years"
-)]
 fn timestamp(at: Timestamp) -> f64 {
-    at.as_millis() as f64 / 1000.0
+    at.saturating_since(Timestamp::EPOCH).as_secs_f64()
 }
 
 const fn status_label(status: LicenseStatus) -> &'static str {

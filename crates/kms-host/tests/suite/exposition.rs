@@ -137,11 +137,11 @@ impl Family {
 
 fn read_sample(line: &str) -> (Sample, f64) {
     let end = line.find(['{', ' ']).expect(line);
-    let name = &line[..end];
+    let (name, rest) = line.split_at(end);
     assert!(is_name(name), "{line}");
-    let (labels, rest) = match line[end..].strip_prefix('{') {
+    let (labels, rest) = match rest.strip_prefix('{') {
         Some(labels) => read_labels(labels),
-        None => (Vec::new(), &line[end..]),
+        None => (Vec::new(), rest),
     };
     let value = rest.strip_prefix(' ').expect(line);
     let sample = Sample {

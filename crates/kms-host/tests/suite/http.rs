@@ -51,7 +51,8 @@ impl Http {
         soon(stream.read_to_string(&mut reply)).await.unwrap();
         let (head, body) = reply.split_once("\r\n\r\n").unwrap();
         let (status, headers) = head.split_once("\r\n").unwrap();
-        let status = status.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse();
+        let status = status.strip_prefix("HTTP/1.1 ").unwrap();
+        let status = status.split(' ').next().unwrap().parse();
         HttpReply {
             status: status.unwrap(),
             headers: format!("{headers}\r\n").to_lowercase(),

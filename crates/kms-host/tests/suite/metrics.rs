@@ -7,7 +7,11 @@ use crate::{
     peer::{Outcome, Running, soon},
     stores::{FailingStore, HeldStore},
 };
-use core::{net::Ipv4Addr, time::Duration};
+use core::{
+    net::Ipv4Addr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 use kms_core::{Encode as _, LicenseStatus, StatusCode, Timestamp};
 use kms_count::Snapshot;
 use kms_host::{
@@ -15,10 +19,7 @@ use kms_host::{
     StoreHealth,
 };
 use kms_testkit::clock::ManualClock;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 async fn scrape(http: &Http) -> Scrape {
     let reply = http.get("/metrics").await;
@@ -336,7 +337,8 @@ async fn readiness_flips_when_the_store_fails_and_when_the_certificate_expires()
     let not_after = host.service.identity().unwrap().not_after();
     let expiry = "kms_host_certificate_expiry_timestamp_seconds";
     let seconds = scrape(&http).await.value(expiry);
-    assert_eq!(Timestamp::from_millis((seconds * 1000.0) as i64), not_after);
+    let wanted = not_after.saturating_since(Timestamp::EPOCH).as_secs_f64();
+    assert_close(seconds, wanted);
     fixture.clock.set_wall(not_after);
     assert_eq!(http.get("/readyz").await.status, 200);
     fixture

@@ -28,7 +28,9 @@ fn scrape() -> Scrape {
 fn named(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, _) in text.match_indices("kms_host_") {
-        let name: String = text[at..]
+        let name: String = text
+            .split_at(at)
+            .1
             .chars()
             .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
             .collect();
