@@ -1,6 +1,6 @@
 //! The documented events of a host, with their fields in the documented order.
 
-use crate::{Limits, peer_lines::PeerLines};
+use crate::{Alert, Limits, peer_lines::PeerLines};
 use core::fmt::{self, Write as _};
 use kms_core::{ActivationId, Cmid, LicenseStatus, MachineName, StatusCode, Timestamp};
 use kms_srv::DomainName;
@@ -32,6 +32,15 @@ pub enum HostEvent {
         /// The domain.
         domain: DomainName,
     },
+    /// 20001 and on, not in the documents: a pattern of requests that an administrator should hear of.
+    Alert(Alert),
+    /// An alert as a store gives it back: its number, and its data as they were shown.
+    StoredAlert {
+        /// The number.
+        id: u16,
+        /// The data, in the comma form.
+        data: String,
+    },
 }
 
 /// The data of event 12290.
@@ -62,7 +71,7 @@ pub struct RequestProcessed {
 }
 
 impl HostEvent {
-    /// The documented number.
+    /// The documented number, or the alert's.
     #[must_use]
     pub const fn id(&self) -> u16 {
         match self {
@@ -70,6 +79,8 @@ impl HostEvent {
             Self::StartFailed { .. } => 12291,
             Self::PublishFailed { .. } => 12293,
             Self::Published { .. } => 12294,
+            Self::Alert(alert) => alert.id(),
+            Self::StoredAlert { id, .. } => *id,
         }
     }
 }
@@ -83,6 +94,7 @@ impl HostEvent {
             Self::StartFailed { .. } => "start failed",
             Self::PublishFailed { .. } => "publishing failed",
             Self::Published { .. } => "published",
+            Self::Alert(_) | Self::StoredAlert { .. } => "alert",
         }
     }
 
@@ -114,6 +126,13 @@ impl HostEvent {
             Self::Published { domain } => {
                 tracing::info!(target: "kms_host::event", id, %domain, "{title}: {self}");
             }
+            Self::StoredAlert { .. } => {
+                tracing::warn!(target: "kms_host::event", id, "{title}: {self}");
+            }
+            Self::Alert(alert) => {
+                let pattern = alert.pattern();
+                tracing::warn!(target: "kms_host::event", id, pattern, "{title}: {self}");
+            }
         }
     }
 }
@@ -125,6 +144,8 @@ impl fmt::Display for HostEvent {
             Self::StartFailed { code } => write!(f, "0x{:X}", code.0),
             Self::PublishFailed { code, domain } => write!(f, "0x{:X}, {domain}", code.0),
             Self::Published { domain } => domain.fmt(f),
+            Self::Alert(alert) => alert.fmt(f),
+            Self::StoredAlert { data, .. } => f.write_str(data),
         }
     }
 }
@@ -149,7 +170,7 @@ impl fmt::Display for RequestProcessed {
 
 /// A peer's text, in which nothing can pass for another field, or turn the line around: what does
 /// not print, and the comma, stands as `\u{2c}`.
-struct Escaped<'a>(&'a str);
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

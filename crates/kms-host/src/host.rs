@@ -1,13 +1,13 @@
 //! The host engine: what is decided about a request, without sockets, files or clocks.
 
-use crate::{Caller, Entry, RequestProcessed};
+use crate::{AdmissionConfig, Alert, Alerts, Caller, Entry, RequestProcessed};
 use alloc::collections::BTreeSet;
 use core::time::Duration;
 use kms_core::{
     ActivationInterval, AnswerTerms, CountedId, Decode, Entropy, KeyId, Now, RenewalInterval,
     StatusCode, Tick, Timestamp,
 };
-use kms_count::{Change, CmidTable, Counters, Family, Request, RestoreError, Snapshot};
+use kms_count::{Admission, Change, CmidTable, Counters, Family, Request, RestoreError, Snapshot};
 use kms_keys::{Catalogue, Product};
 use kms_wire::ActivationRequest;
 
@@ -65,6 +65,8 @@ pub struct Handled {
     pub decision: Decision,
     /// What the store must keep, with the event that tells of it.
     pub entry: Entry,
+    /// What an administrator should hear of, most often nothing.
+    pub alerts: Vec<Alert>,
 }
 
 /// The host engine.
@@ -73,12 +75,17 @@ pub struct Handled {
 /// is the message well formed (0x8007000D); is this host activated (0xC004F041); does its
 /// certificate cover the product, and does its catalogue know it as the client does (0xC004F042);
 /// are the clocks close enough (0xC004F06C). What remains is counted and granted.
+///
+/// Under a guarded admission, a second machine on a connection is first of all told that the host is
+/// too busy and loses the connection.
 #[derive(Debug)]
 pub struct Host {
     catalogue: Catalogue,
     activation: Option<Activation>,
     settings: Settings,
     table: CmidTable,
+    admission: AdmissionConfig,
+    alerts: Alerts,
 }
 
 impl Host {
@@ -96,17 +103,32 @@ impl Host {
         now: Now,
     ) -> Result<Self, RestoreError> {
         let table = CmidTable::restore(count, snapshot, entropy, now)?;
+        let admission = AdmissionConfig::default();
+        let mut alerts = Alerts::new(admission.alerts, admission.established_after);
+        alerts.know_all(snapshot);
         Ok(Self {
             catalogue,
             activation,
             settings,
             table,
+            admission,
+            alerts,
         })
+    }
+
+    /// Goes by this admission beyond what the count's configuration says of it: quotas by network, one
+    /// machine on a connection, and alerts.
+    #[must_use]
+    pub fn with_admission(mut self, admission: AdmissionConfig) -> Self {
+        self.alerts
+            .configure(admission.alerts, admission.established_after);
+        Self { admission, ..self }
     }
 
     /// Decides about a RequestActivation message.
     pub fn handle_request(&mut self, message: &[u8], caller: &mut Caller, now: Now) -> Handled {
         let source = caller.source;
+        let mut alerts = Vec::new();
         let request = match ActivationRequest::decode_all(message) {
             Ok(request) => request,
             Err(error) => {
@@ -122,6 +144,7 @@ impl Host {
                 return Handled {
                     decision: Decision::Refuse(StatusCode::INVALID_DATA),
                     entry,
+                    alerts: Vec::new(),
                 };
             }
         };
@@ -143,6 +166,24 @@ impl Host {
             at: now.wall,
             event: Some(event(code)),
         };
+        let first = *caller.cmid.get_or_insert(request.cmid);
+        if first != request.cmid && self.admission.one_cmid_per_connection {
+            let cmids = [first, request.cmid];
+            let name = request.machine_name;
+            let alert = self.alerts.handle_second_cmid(source, cmids, name, now);
+            alerts.extend(alert);
+            if self.is_guarded() {
+                let product = self.catalogue.product(request.activation_id);
+                let family = product.map(|product| product.counted_id);
+                self.table
+                    .record_failure(family, Some(request.license_status));
+                return Handled {
+                    decision: Decision::Disconnect,
+                    entry: failed(family, StatusCode::BUSY),
+                    alerts,
+                };
+            }
+        }
         let (key_id, product) = match self.admit(&request, now) {
             Ok(admitted) => admitted,
             Err((code, counted_id)) => {
@@ -151,6 +192,7 @@ impl Host {
                 return Handled {
                     decision: Decision::Refuse(code),
                     entry: failed(counted_id, code),
+                    alerts,
                 };
             }
         };
@@ -161,7 +203,7 @@ impl Host {
             license_status: request.license_status,
             virtual_machine: request.virtual_machine,
             source,
-            quota: None,
+            quota: source.and_then(|source| self.admission.quota_of(source)),
         };
         let validity = product.policy.validity;
         let recorded = self.table.record(&counted, now);
@@ -169,8 +211,11 @@ impl Host {
             return Handled {
                 decision: Decision::Refuse(StatusCode::BUSY),
                 entry: failed(Some(counted.counted_id), StatusCode::BUSY),
+                alerts,
             };
         }
+        let name = request.machine_name;
+        alerts.append(&mut self.alerts.handle_request(&counted, &recorded, name, now));
         let terms = AnswerTerms {
             count: recorded.count,
             activation_interval: self.settings.activation_interval,
@@ -190,6 +235,7 @@ impl Host {
         Handled {
             decision: Decision::Grant(terms),
             entry,
+            alerts,
         }
     }
 
@@ -258,6 +304,10 @@ impl Host {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.table.snapshot()
+    }
+
+    const fn is_guarded(&self) -> bool {
+        matches!(self.table.config().admission(), Admission::Guarded(_))
     }
 
     fn admit(

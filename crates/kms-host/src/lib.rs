@@ -2,6 +2,7 @@
 
 extern crate alloc;
 
+mod alert;
 mod bucket;
 mod caller;
 mod config;
@@ -18,6 +19,7 @@ mod service;
 mod settings;
 pub mod store;
 
+pub use alert::{Alert, Alerts};
 pub use caller::Caller;
 pub use config::{
     AdmissionConfig, AdmissionPolicy, AlertConfig, DnsConfig, Durability, HostConfig, Limits,

@@ -120,11 +120,13 @@ impl<S: Store, C: Clock> HostService<S, C> {
         let settings = settings(configured, &StoredSettings::default());
         let count = kms_count::Config::default()
             .with_retention(configured.retention)
-            .with_count_virtual_machines(configured.count_virtual_machines);
+            .with_count_virtual_machines(configured.count_virtual_machines)
+            .with_admission(configured.admission.admission());
         let (snapshot, now) = (store.load()?, clock.now());
         let host = Host::new(
             catalogue, activation, settings, count, &snapshot, entropy, now,
-        )?;
+        )?
+        .with_admission(configured.admission.clone());
         if !host.is_activated(now) {
             not_activated(&configured.identity);
         }
@@ -192,7 +194,7 @@ impl<S: Store, C: Clock> HostService<S, C> {
     /// that the time was up (0x800705B4).
     pub async fn request_activation(&self, message: &[u8], caller: &mut Caller) -> HostReply {
         let (now, begun) = (self.clock.now(), Instant::now());
-        let (decision, event, identity, commit) = {
+        let (decision, event, alerts, identity, commit) = {
             let mut engine = self.lock();
             if let Some(snapshot) = self.store.take_recovered() {
                 engine.begin_again(&snapshot, now);
@@ -204,8 +206,12 @@ impl<S: Store, C: Clock> HostService<S, C> {
             let event = handled.entry.event();
             // Handed over under the lock, so that the store sees entries in the table's order.
             let commit = self.store.commit(handled.entry);
-            (handled.decision, event, engine.identity.clone(), commit)
+            let identity = engine.identity.clone();
+            (handled.decision, event, handled.alerts, identity, commit)
         };
+        for alert in alerts {
+            self.record_at(now.wall, HostEvent::Alert(alert));
+        }
         let mut pending = PendingRequest {
             log: &self.events,
             metrics: &self.metrics,
@@ -259,10 +265,14 @@ impl<S: Store, C: Clock> HostService<S, C> {
 
     /// Records an event at the present time, and gives it to the store.
     pub fn record(&self, event: HostEvent) {
-        let at = self.clock.now().wall;
+        self.record_at(self.clock.now().wall, event);
+    }
+
+    fn record_at(&self, at: Timestamp, event: HostEvent) {
         match &event {
             HostEvent::Published { domain } => self.metrics.published(domain, StatusCode::OK, at),
             HostEvent::PublishFailed { code, domain } => self.metrics.published(domain, *code, at),
+            HostEvent::Alert(alert) => self.metrics.alert(alert.pattern()),
             _ => {}
         }
         let entry = Entry::Event {

@@ -20,6 +20,10 @@ pub struct AlertConfig {
     /// One machine from two sources within this time.
     #[serde(rename = "two_sources_minutes", deserialize_with = "de::minutes")]
     pub two_sources: Duration,
+    /// How many machines the host remembers, the latest, to tell which are new to it. In a larger
+    /// fleet it cannot tell, and gives no alert of many new ones in a family. Each takes some 200
+    /// bytes; at least 2.
+    pub known_machines: usize,
 }
 
 impl Default for AlertConfig {
@@ -30,6 +34,7 @@ impl Default for AlertConfig {
             new_percent: 20,
             established_dropped: 5,
             two_sources: Duration::from_secs(60 * 60),
+            known_machines: 65_536,
         }
     }
 }

@@ -89,6 +89,7 @@ use std::path::{Path, PathBuf};
 /// new_percent = 20               # and percent of the machines that the host knows
 /// established_dropped = 5        # established machines that had to leave in an hour
 /// two_sources_minutes = 60       # one machine from two sources
+/// known_machines = 65536         # machines remembered, 200 bytes each: more than the fleet has
 ///
 /// [metrics]                      # leave the table out and nothing is served
 /// listen = "127.0.0.1:9168"      # a loopback address

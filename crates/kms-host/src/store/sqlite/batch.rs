@@ -396,6 +396,8 @@ impl<'c> Statements<'c> {
             HostEvent::StartFailed { code } => (Some(code.0), None),
             HostEvent::PublishFailed { code, domain } => (Some(code.0), Some(domain.to_string())),
             HostEvent::Published { domain } => (None, Some(domain.to_string())),
+            HostEvent::Alert(alert) => (None, Some(alert.to_string())),
+            HostEvent::StoredAlert { data, .. } => (None, Some(data.clone())),
         };
         book.totals.events_bytes += EVENT_BYTES + domain.as_deref().map_or(0, length);
         let (nothing, no_text, no_bytes) = (None::<i64>, None::<&str>, None::<[u8; 16]>);

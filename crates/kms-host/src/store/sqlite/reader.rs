@@ -7,7 +7,7 @@ use super::{
     running::{self, RunningHost},
     schema, settings, source,
 };
-use crate::{HostEvent, RequestProcessed, StoredSettings};
+use crate::{Alert, HostEvent, RequestProcessed, StoredSettings};
 use kms_core::{ActivationId, Cmid, LicenseStatus, MachineName, StatusCode, Timestamp};
 use kms_count::{Snapshot, Source};
 use rusqlite::{Connection, Row, params};
@@ -249,6 +249,10 @@ pub(super) fn event(row: &Row<'_>) -> Result<HostEvent, Fault> {
         },
         12294 => HostEvent::Published {
             domain: domain(row)?,
+        },
+        id if id >= Alert::FIRST_ID => HostEvent::StoredAlert {
+            id,
+            data: row.get(12)?,
         },
         id => return Err(Fault::Contents(format!("there is no event {id}"))),
     })
