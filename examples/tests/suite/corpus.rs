@@ -26,6 +26,7 @@ async fn serve(lines: &str) -> (Folder, RunningHost) {
         "host.toml",
         &format!(
             "listen = \"127.0.0.1:0\"\nidentity = \"kms1\"\ncatalogue = \"catalogue.toml\"\n\
+             [admission]\npolicy = \"compat\"\n\
              [limits]\nconnections_per_source = 256\n{lines}"
         ),
     );

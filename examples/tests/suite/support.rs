@@ -132,7 +132,8 @@ impl Folder {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// With an authority in `ca`, a host with a Server B key in `kms1`, and its `host.toml`.
+    /// With an authority in `ca`, a host with a Server B key in `kms1`, and its `host.toml`. The host
+    /// counts every machine, because they all have the address of this one.
     pub(crate) async fn with_host() -> Self {
         let folder = Self::new();
         folder.run(AUTHORITY, "init --dir ca").await.exits(0);
@@ -145,7 +146,7 @@ impl Folder {
             .exits(0);
         folder.write(
             "host.toml",
-            "listen = \"127.0.0.1:0\"\nidentity = \"kms1\"\n",
+            "listen = \"127.0.0.1:0\"\nidentity = \"kms1\"\n[admission]\npolicy = \"compat\"\n",
         );
         folder
     }

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_holds_the_latest_half_at_least_and_never_more_than_its_size() {
+    fn limit_of_a_bounded_map_it_holds_the_latest_half_and_never_more_than_its_size() {
         let mut map = Bounded::new(100);
         for key in 0..10_000_u32 {
             map.get_or_insert_with(key, || key);

@@ -88,6 +88,9 @@ impl Alerts {
         now: Now,
     ) -> Vec<Alert> {
         let mut alerts = Vec::new();
+        if !self.config.enabled {
+            return alerts;
+        }
         let known = self.machines.len();
         let (machine, was) = self
             .machines
@@ -146,7 +149,7 @@ impl Alerts {
             cmids,
             machine_name,
         };
-        self.told.is_due(&alert, now.tick).then_some(alert)
+        (self.config.enabled && self.told.is_due(&alert, now.tick)).then_some(alert)
     }
 
     fn new_from_source(
@@ -207,12 +210,15 @@ impl Alerts {
         now: Tick,
         alerts: &mut Vec<Alert>,
     ) {
+        // A source with a quota of its own is expected to bring many.
+        if request.quota.is_some() {
+            return;
+        }
         let Some(family) = self.family(request.counted_id, request.threshold) else {
             return;
         };
         alerts.extend(family.risen(count, now));
-        // A source with a quota of its own is expected to bring many.
-        if let Some(source) = request.source.filter(|_| is_new && request.quota.is_none()) {
+        if let Some(source) = request.source.filter(|_| is_new) {
             alerts.extend(family.risen_from(source, now));
         }
     }

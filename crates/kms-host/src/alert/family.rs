@@ -14,9 +14,9 @@ pub(super) struct FamilyWatch {
     new: Window<1440>,
     /// Established machines that had to leave.
     dropped: Window<60>,
-    /// Machines that made the count rise.
+    /// Machines that made the count rise, from sources without a quota of their own.
     risen_in_an_hour: Window<60>,
-    /// Those of them that the host did not know, from sources without a quota of their own.
+    /// Those of them that the host did not know.
     risen: Window<1440>,
     // INVARIANT: the sources of these with the last time of each, SOURCES + 1 at most.
     sources: Vec<(Source, Tick)>,
@@ -63,7 +63,7 @@ impl FamilyWatch {
         self.dropped.add(now)
     }
 
-    /// The count has risen to `count`.
+    /// The count has risen to `count` by a machine of a source without a quota of its own.
     pub(super) fn risen(&mut self, count: u32, now: Tick) -> Option<Alert> {
         let machines = self.risen_in_an_hour.add(now);
         let threshold = self.threshold.machines();
@@ -75,8 +75,7 @@ impl FamilyWatch {
         })
     }
 
-    /// The count has risen by a machine that the host did not know, from a source without a quota of
-    /// its own.
+    /// That machine was not known to the host, and came from there.
     pub(super) fn risen_from(&mut self, source: Source, now: Tick) -> Option<Alert> {
         let machines = self.risen.add(now);
         self.sources

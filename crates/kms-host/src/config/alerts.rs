@@ -7,6 +7,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct AlertConfig {
+    /// Whether any alert is given. Without, the host remembers no machine beyond the count.
+    pub enabled: bool,
     /// More machines than these that the host did not know, from one source within 10 minutes. A
     /// source with a quota of its own may bring as many as that.
     pub new_from_source: u32,
@@ -29,6 +31,7 @@ pub struct AlertConfig {
 impl Default for AlertConfig {
     fn default() -> Self {
         Self {
+            enabled: true,
             new_from_source: 10,
             new_of_family: 2,
             new_percent: 20,

@@ -84,6 +84,7 @@ use std::path::{Path, PathBuf};
 /// quota = 200                    # 0: its machines are answered and never count
 ///
 /// [admission.alerts]             # under both policies; see the README for what each means
+/// enabled = true                 # false: none is given
 /// new_from_source = 10           # more new machines of one source in 10 minutes
 /// new_of_family = 2              # more new machines of a family in 24 hours: times its threshold,
 /// new_percent = 20               # and percent of the machines that the host knows

@@ -112,8 +112,10 @@ impl Fixture {
         HostService::new(&self.config(more), store, self.clock.clone(), &mut entropy)
     }
 
+    /// A host that counts every machine: the tests' machines share an address, or a connection.
     pub(crate) fn service<S: Store>(&self, store: S) -> HostService<S, ManualClock> {
-        self.start("", store).unwrap()
+        self.start("[admission]\npolicy = \"compat\"\n", store)
+            .unwrap()
     }
 
     /// Windows 7 Enterprise: a client, with a threshold of 25.

@@ -7,6 +7,9 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
+mod admission;
+mod alerts;
+mod benign;
 mod deadlines;
 mod engine;
 mod exposition;

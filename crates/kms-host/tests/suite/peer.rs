@@ -48,7 +48,19 @@ impl<S: Store> Running<S> {
         limits: Limits,
         addresses: usize,
     ) -> Self {
-        let service = Arc::new(fixture.service(store));
+        Self::serve_with_limits(fixture.service(store), limits, addresses)
+    }
+
+    pub(crate) fn serve(service: HostService<S, ManualClock>) -> Self {
+        Self::serve_with_limits(service, Limits::default(), 1)
+    }
+
+    fn serve_with_limits(
+        service: HostService<S, ManualClock>,
+        limits: Limits,
+        addresses: usize,
+    ) -> Self {
+        let service = Arc::new(service);
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server = Server::bind(&vec![any_port; addresses]).unwrap();
         let addresses = server.local_addresses();

@@ -120,7 +120,8 @@ async fn a_vendors_own_catalogue_serves_authority_host_and_client() {
         .exits(0);
     folder.write(
         "host.toml",
-        "listen = \"127.0.0.1:0\"\nidentity = \"kms1\"\ncatalogue = \"acme.toml\"\n",
+        "listen = \"127.0.0.1:0\"\nidentity = \"kms1\"\ncatalogue = \"acme.toml\"\n\
+         [admission]\npolicy = \"compat\"\n",
     );
     let listing = folder
         .run(HOST, "catalogue --json --config host.toml")

@@ -45,6 +45,7 @@ async fn publishing_host(dns: &DnsServer, secret: &[u8]) -> Folder {
         "host.toml",
         &format!(
             "listen = \"127.0.0.1:0\"\nidentity = \"kms2\"\n\
+             [admission]\npolicy = \"compat\"\n\
              [dns]\nserver = \"{}\"\nkey_file = \"tsig.key\"\ndomains = [\"{DOMAIN}, 10, 75\"]\n",
             dns.address()
         ),
