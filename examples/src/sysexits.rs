@@ -14,6 +14,8 @@ pub const UNAVAILABLE: u8 = 69;
 pub const SOFTWARE: u8 = 70;
 /// The system refused something that it does not usually refuse.
 pub const OS: u8 = 71;
+/// A file that was to be made cannot be.
+pub const CANNOT_CREATE: u8 = 73;
 /// Reading or writing failed.
 pub const IO: u8 = 74;
 /// It would work later, as when another process has the store.

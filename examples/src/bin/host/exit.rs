@@ -5,7 +5,9 @@ use examples::{
     cli::{self, Ended},
     sysexits,
 };
-use kms_host::{BindError, HostConfig, IdentityFileError, PublisherError, StartError};
+use kms_host::{
+    BindError, HostConfig, IdentityFileError, PublisherError, StartError, store::sqlite::OpenError,
+};
 use kms_service::{config::ConfigError, private_file::PrivateFileError};
 use std::{
     io::ErrorKind,
@@ -22,6 +24,7 @@ Exit codes:
   69  something that is needed cannot be had, as an address that is taken
   70  a fault of this program
   71  the system refused something
+  73  a file that was to be made is there already
   74  reading or writing failed
   75  it would work later: another process has the store
   77  it is not permitted, or a private file is open to others
@@ -98,6 +101,21 @@ impl Fault for PublisherError {
             Self::KeyFile(error) => error.exit_code(),
             Self::Key { .. } => sysexits::DATA,
             _ => sysexits::CONFIGURATION,
+        }
+    }
+}
+
+impl Fault for OpenError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::InUse { .. } => sysexits::TEMPORARY,
+            Self::Missing { .. } => sysexits::NO_INPUT,
+            Self::Newer { .. } | Self::Older { .. } => sysexits::DATA,
+            Self::Damaged { .. } | Self::NotAStore { .. } => sysexits::DATA,
+            Self::NetworkFilesystem { .. } => sysexits::CONFIGURATION,
+            Self::Exists { .. } => sysexits::CANNOT_CREATE,
+            Self::Io { source, .. } => sysexits::of_io(source.kind()),
+            _ => sysexits::IO,
         }
     }
 }

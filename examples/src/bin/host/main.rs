@@ -2,9 +2,11 @@
 
 mod catalogue;
 mod check;
+mod diary;
 mod exit;
 mod logs;
 mod notify;
+mod priority;
 mod publishing;
 mod reload;
 mod serve;

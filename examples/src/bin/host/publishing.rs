@@ -1,10 +1,15 @@
 //! Publishing in DNS while the host serves: on, off, and anew after a change.
 
 use core::net::SocketAddr;
-use kms_host::{DnsConfig, HostService, Publisher, PublisherError, Store};
+use kms_core::{Clock as _, StatusCode};
+use kms_host::{
+    DnsConfig, HostEvent, HostService, Publisher, PublisherError, Store,
+    store::sqlite::PublishResult,
+};
 use kms_service::{OsEntropy, SystemClock};
 use kms_trust::HostIdentity;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Publishes in the background while `running` holds something; dropping it ends that.
@@ -12,6 +17,14 @@ pub(crate) struct Publishing<S> {
     service: Arc<HostService<S, SystemClock>>,
     listening: Vec<SocketAddr>,
     running: Option<Running>,
+    results: Arc<Results>,
+}
+
+/// How publishing went last, in each domain.
+#[derive(Default)]
+struct Results {
+    last: Mutex<Vec<PublishResult>>,
+    changed: Notify,
 }
 
 struct Running {
@@ -23,7 +36,7 @@ struct Running {
 
 impl<S: Store> Publishing<S> {
     /// Nothing is published yet.
-    pub(crate) const fn new(
+    pub(crate) fn new(
         service: Arc<HostService<S, SystemClock>>,
         listening: Vec<SocketAddr>,
     ) -> Self {
@@ -31,6 +44,7 @@ impl<S: Store> Publishing<S> {
             service,
             listening,
             running: None,
+            results: Arc::default(),
         }
     }
 
@@ -42,6 +56,7 @@ impl<S: Store> Publishing<S> {
     pub(crate) fn set(&mut self, dns: Option<&DnsConfig>) -> Result<(), PublisherError> {
         let Some(dns) = dns else {
             self.running = None;
+            self.results.forget();
             return Ok(());
         };
         let identity = self.service.identity();
@@ -52,18 +67,68 @@ impl<S: Store> Publishing<S> {
         }
         let publisher = Publisher::new(dns, &self.listening, name)?;
         let stop = CancellationToken::new();
+        self.results.forget();
         self.running = Some(Running {
             dns: dns.clone(),
             name: name.map(str::to_owned),
             _stop: stop.clone().drop_guard(),
         });
-        let service = Arc::clone(&self.service);
+        let (service, results) = (Arc::clone(&self.service), Arc::clone(&self.results));
         tokio::spawn(async move {
-            let record = |event| service.record(event);
+            let record = |event: HostEvent| {
+                results.take(&event);
+                service.record(event);
+            };
             publisher
                 .run(&SystemClock, &mut OsEntropy, record, stop)
                 .await;
         });
         Ok(())
+    }
+
+    /// Whether the host publishes itself.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// How it went last.
+    pub(crate) fn results(&self) -> Vec<PublishResult> {
+        self.results.lock().clone()
+    }
+
+    /// Ends when there is a new result.
+    pub(crate) async fn done(&self) {
+        self.results.changed.notified().await;
+    }
+}
+
+impl Results {
+    fn take(&self, event: &HostEvent) {
+        let (domain, code) = match event {
+            HostEvent::Published { domain } => (domain, StatusCode::OK),
+            HostEvent::PublishFailed { code, domain } => (domain, *code),
+            _ => return,
+        };
+        let result = PublishResult {
+            domain: domain.clone(),
+            at: SystemClock.now().wall,
+            code,
+        };
+        let mut last = self.lock();
+        match last.iter_mut().find(|last| last.domain == result.domain) {
+            Some(last) => *last = result,
+            None => last.push(result),
+        }
+        drop(last);
+        self.changed.notify_one();
+    }
+
+    fn forget(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<PublishResult>> {
+        // Nothing stops halfway while it is held.
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

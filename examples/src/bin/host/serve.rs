@@ -1,13 +1,22 @@
 //! Serving, from the configuration to the last answer.
 
-use crate::{exit, logs, notify, publishing::Publishing, reload, sockets};
+use crate::{
+    diary::{Diary, SettingsWatch},
+    exit, logs, notify, priority,
+    publishing::Publishing,
+    reload, sockets,
+};
 use core::{fmt::Write as _, future::pending, net::SocketAddr, time::Duration};
 use examples::{
     cli::{self, Ended},
     sysexits,
 };
-use kms_core::StatusCode;
-use kms_host::{HostConfig, HostEvent, HostService, MemoryStore, Server, Store, StoredSettings};
+use kms_core::{Clock as _, StatusCode, Timestamp};
+use kms_host::{
+    Durability, HostConfig, HostEvent, HostService, HttpServer, MemoryStore, Metrics,
+    PublisherError, Server, SqliteStore, StoredSettings,
+    store::sqlite::{HostState, RunningHost},
+};
 use kms_service::{OsEntropy, SystemClock};
 use kms_trust::HostIdentity;
 use std::{
@@ -37,55 +46,84 @@ fn start(config: Option<&Path>) -> Result<u8, Ended> {
     let passed = sockets::passed()?;
     let (path, config) = exit::load(config)?;
     logs::init()?;
-    let host = Start {
+    let metrics = Arc::<Metrics>::default();
+    let durability = config.store.durability;
+    let opened = match durability {
+        Durability::Commit => {
+            Some(SqliteStore::open(&config.store, Arc::clone(&metrics)).map_err(exit::with)?)
+        }
+        _ => None,
+    };
+    let start = Start {
         path,
         config,
         passed,
-        stored: StoredSettings::default(),
+        metrics,
     };
-    host.run(MemoryStore)
+    match opened {
+        Some(store) => start.run(store),
+        None => start.run(MemoryStore),
+    }
 }
 
-/// Everything that a host begins with.
+/// Everything that a host begins with, beside its store.
 struct Start {
     path: PathBuf,
     config: HostConfig,
     passed: Vec<TcpListener>,
-    stored: StoredSettings,
+    metrics: Arc<Metrics>,
 }
 
 impl Start {
-    fn run<S: Store>(self, store: S) -> Result<u8, Ended> {
+    fn run<S: Diary>(self, store: S) -> Result<u8, Ended> {
+        let mut settings = store.settings().map_err(exit::with)?;
+        let low_priority = settings.current().low_priority.unwrap_or(false);
+        if low_priority && let Err(error) = priority::lower() {
+            tracing::warn!(%error, "the low priority that was set cannot be had");
+        }
         tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|error| Ended::new(sysexits::OS, error))?
-            .block_on(self.serve(store))
+            .block_on(self.serve(store, settings))
     }
 
-    async fn serve<S: Store>(self, store: S) -> Result<u8, Ended> {
+    async fn serve<S: Diary>(self, store: S, mut settings: SettingsWatch) -> Result<u8, Ended> {
         // Before anything else: a signal that comes while the host starts must not kill it halfway.
         let mut signals = Signals::install()?;
+        let stored = settings.current();
         let service = HostService::new(&self.config, store, SystemClock, &mut OsEntropy)
-            .map_err(exit::with)?;
-        service.apply(&self.stored);
+            .map_err(exit::with)?
+            .with_metrics(self.metrics);
+        service.apply(&stored);
         let service = Arc::new(service);
-        let server = sockets::listen(self.passed, &self.config.listen, self.stored.port)
-            .inspect_err(|_| {
-                service.record(HostEvent::StartFailed {
-                    code: StatusCode::VL_BINDING_SERVICE_NOT_ENABLED,
-                });
-            })?;
+        let bound = sockets::listen(self.passed, &self.config.listen, stored.port);
+        let server = bound.inspect_err(|_| {
+            service.record(HostEvent::StartFailed {
+                code: StatusCode::VL_BINDING_SERVICE_NOT_ENABLED,
+            });
+        })?;
+        let metrics = self
+            .config
+            .metrics
+            .as_ref()
+            .map(|of| HttpServer::bind(of.listen));
+        let metrics = metrics.transpose().map_err(exit::with)?;
         let addresses = server.local_addresses();
         let mut host = Running {
             path: self.path,
             config: self.config,
-            stored: self.stored,
+            settings,
+            // What was set of it later is obeyed at the next start.
+            low_priority: stored.low_priority.unwrap_or(false),
             publishing: Publishing::new(Arc::clone(&service), addresses.clone()),
             service,
+            started: SystemClock.now().wall,
+            addresses,
+            written: None,
         };
-        host.publish().map_err(exit::with)?;
-        host.serve(server, &addresses, &mut signals).await
+        host.publish(&stored).map_err(exit::with)?;
+        host.serve(server, metrics, &mut signals).await
     }
 }
 
@@ -118,23 +156,27 @@ impl Signals {
 struct Running<S> {
     path: PathBuf,
     config: HostConfig,
-    stored: StoredSettings,
+    settings: SettingsWatch,
+    low_priority: bool,
     service: Arc<HostService<S, SystemClock>>,
     publishing: Publishing<S>,
+    started: Timestamp,
+    addresses: Vec<SocketAddr>,
+    // What the commands beside the host can read of it.
+    written: Option<RunningHost>,
 }
 
-impl<S: Store> Running<S> {
+impl<S: Diary> Running<S> {
     async fn serve(
         &mut self,
         server: Server,
-        addresses: &[SocketAddr],
+        metrics: Option<HttpServer>,
         signals: &mut Signals,
     ) -> Result<u8, Ended> {
-        let identity = self.service.identity();
-        let name = identity
-            .as_deref()
-            .map_or("not activated", HostIdentity::name);
         let stop = CancellationToken::new();
+        if let Some(metrics) = metrics {
+            tokio::spawn(metrics.run(Arc::clone(&self.service), stop.clone()));
+        }
         let mut serving = {
             let (service, limits, stop) = (
                 Arc::clone(&self.service),
@@ -143,7 +185,9 @@ impl<S: Store> Running<S> {
             );
             tokio::spawn(async move { server.run(service, limits, &mut OsEntropy, stop).await })
         };
-        for address in addresses {
+        self.write(None);
+        let name = self.name();
+        for address in &self.addresses {
             cli::print(format_args!("{name}: listening on {address}"));
         }
         notify::ready(&self.status());
@@ -157,11 +201,13 @@ impl<S: Store> Running<S> {
         }
         tracing::info!("stopping: open calls are finished");
         notify::stopping("finishing the calls that are open");
+        self.write(Some(HostState::Stopping));
         stop.cancel();
         tokio::select! {
             () = signals.stop() => {}
             _ = serving => {}
         }
+        self.write(Some(HostState::Stopped));
         let counters = self.service.counters();
         tracing::info!(
             requests = counters.total(),
@@ -181,7 +227,10 @@ impl<S: Store> Running<S> {
                 _ = signals.terminate.recv() => return,
                 _ = signals.interrupt.recv() => return,
                 _ = signals.hangup.recv() => self.reload(),
+                () = self.settings.changed() => self.obey(),
+                () = self.publishing.done() => self.write(None),
                 () = tick(&mut status) => {
+                    self.write(None);
                     let status = self.status();
                     if status != told {
                         notify::status(&status);
@@ -195,6 +244,18 @@ impl<S: Store> Running<S> {
                 }
             }
         }
+    }
+
+    /// Does what administrators set.
+    fn obey(&mut self) {
+        let stored = self.settings.current();
+        self.service.apply(&stored);
+        if let Err(error) = self.publish(&stored) {
+            tracing::error!(%error, "it cannot be published as was set");
+        }
+        tracing::info!(?stored, "settings changed");
+        self.write(None);
+        notify::status(&self.status());
     }
 
     /// Takes up what can be taken up of a changed configuration and certificate.
@@ -212,12 +273,13 @@ impl<S: Store> Running<S> {
             tracing::error!(%error, "not reloaded: everything stays as it was");
             return;
         }
-        self.service.apply(&self.stored);
+        let stored = self.settings.current();
+        self.service.apply(&stored);
         let later = reload::wants_restart(&self.config, &config);
         // What a restart would change is kept as it is in force, so that the next reload tells again.
         self.config.identity = config.identity;
         self.config.dns = config.dns;
-        if let Err(error) = self.publish() {
+        if let Err(error) = self.publish(&stored) {
             tracing::error!(%error, "what is published stays as it was");
         }
         if !later.is_empty() {
@@ -229,13 +291,43 @@ impl<S: Store> Running<S> {
             until = identity.as_deref().map(|i| i.not_after().to_string()),
             "reloaded"
         );
+        self.write(None);
     }
 
     /// Publishes as the configuration and the administrator say.
-    fn publish(&mut self) -> Result<(), kms_host::PublisherError> {
-        let wanted = self.stored.dns_publishing.unwrap_or(true);
+    fn publish(&mut self, stored: &StoredSettings) -> Result<(), PublisherError> {
+        let wanted = stored.dns_publishing.unwrap_or(true);
         let dns = self.config.dns.as_ref().filter(|_| wanted);
         self.publishing.set(dns)
+    }
+
+    /// Writes down for others what the host does, if that changed.
+    fn write(&mut self, ending: Option<HostState>) {
+        let serving = if self.service.is_activated() {
+            HostState::Serving
+        } else {
+            HostState::NotActivated
+        };
+        let host = RunningHost {
+            pid: std::process::id(),
+            started: self.started,
+            name: self.name(),
+            addresses: self.addresses.clone(),
+            state: ending.unwrap_or(serving),
+            low_priority: self.low_priority,
+            dns_publishing: self.publishing.is_on(),
+            published: self.publishing.results(),
+        };
+        if self.written.as_ref() != Some(&host) {
+            self.service.store().write(host.clone());
+            self.written = Some(host);
+        }
+    }
+
+    fn name(&self) -> String {
+        let identity = self.service.identity();
+        let name = identity.as_deref().map(HostIdentity::name);
+        name.unwrap_or("not activated").to_owned()
     }
 
     /// The host in one line, for people.

@@ -99,6 +99,16 @@ impl SqliteStore {
         &self.path
     }
 
+    /// Reads the store from the process that writes it, where [`StoreReader::open`] must not be used.
+    ///
+    /// Drop it before the store, so that closing the store leaves one file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn reader(&self) -> Result<StoreReader, OpenError> {
+        StoreReader::of_this_process(&self.path)
+    }
+
     /// Writes down what the host says of itself, in the order of the entries; what it said before
     /// is replaced. The future ends when it is durable, and may be dropped.
     ///
@@ -121,7 +131,8 @@ impl Store for SqliteStore {
             .take();
         match initial {
             Some(snapshot) => Ok(snapshot),
-            None => StoreReader::open(&self.path)
+            None => self
+                .reader()
                 .and_then(|reader| reader.snapshot())
                 .map_err(|error| queue::error(&error.to_string())),
         }

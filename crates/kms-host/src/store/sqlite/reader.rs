@@ -107,7 +107,8 @@ pub struct Duplicate {
 }
 
 impl StoreReader {
-    /// Opens the store at `path` for reading.
+    /// Opens the store at `path` for reading, from another process than the host's; that one has
+    /// [`SqliteStore::reader`](super::SqliteStore::reader).
     ///
     /// # Errors
     /// When there is none, it is damaged or of another version, or the system refuses.
@@ -118,6 +119,18 @@ impl StoreReader {
         let connection = schema::connect_to_read(&path).map_err(fault)?;
         schema::require_version(&path, schema::version(&connection).map_err(fault)?)?;
         Ok(Self { path, connection })
+    }
+
+    /// Opens a store that this process has open for writing. The file must not be opened and closed
+    /// by anything but the database here: that would take its locks away, and another process could
+    /// think that nobody uses the store.
+    pub(super) fn of_this_process(path: &Path) -> Result<Self, OpenError> {
+        let connection =
+            schema::connect_to_read(path).map_err(|fault| fault.at(path, "read it"))?;
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+        })
     }
 
     /// The version of the store's tables.
