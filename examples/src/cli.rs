@@ -128,9 +128,23 @@ where
 
 /// Prints to standard output. A reader that went away is no error of ours.
 pub fn print(text: impl fmt::Display) {
-    let mut out = io::stdout().lock();
     // `head` and the like close the pipe: there is nobody left to tell.
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    let _ = print_to_reader(text);
+}
+
+/// As [`print`], and whether anybody still reads: who prints on and on stops when nobody does.
+#[must_use]
+pub fn print_to_reader(text: impl fmt::Display) -> bool {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).is_ok()
+}
+
+/// A value as JSON in one line.
+///
+/// # Errors
+/// When the value has no JSON form.
+pub fn json_line(value: &impl serde::Serialize) -> Result<String, Ended> {
+    serde_json::to_string(value).map_err(Ended::failed)
 }
 
 /// Prints a value as JSON to standard output.

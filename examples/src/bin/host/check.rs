@@ -1,12 +1,15 @@
 //! `host check`: everything that serving needs, without serving.
 
-use crate::exit;
+use crate::{exit, store::Shown};
 use examples::{
     cli::{self, Ended},
     sysexits,
 };
 use kms_core::{Clock, StatusCode};
-use kms_host::{HostConfig, HostService, MemoryStore, Publisher};
+use kms_host::{
+    Durability, HostConfig, HostService, MemoryStore, Publisher,
+    store::sqlite::{self, OpenError},
+};
 use kms_service::{OsEntropy, SystemClock};
 use kms_trust::HostIdentity;
 use std::path::Path;
@@ -17,6 +20,7 @@ pub(crate) fn check(config: Option<&Path>) -> Result<u8, Ended> {
         HostService::new(&config, MemoryStore, SystemClock, &mut OsEntropy).map_err(exit::with)?;
     let identity = service.identity();
     check_publishing(&config, identity.as_deref().map(HostIdentity::name))?;
+    let store = check_store(&config)?;
     match identity {
         Some(identity) if SystemClock.now().wall <= identity.not_after() => {
             let scope: Vec<&str> = identity.scope().iter().map(String::as_str).collect();
@@ -26,6 +30,7 @@ pub(crate) fn check(config: Option<&Path>) -> Result<u8, Ended> {
                 identity.not_after(),
                 scope.join(", ")
             ));
+            cli::print(format_args!("store: {store}"));
             Ok(cli::DONE)
         }
         _ => Err(Ended::new(
@@ -36,6 +41,19 @@ pub(crate) fn check(config: Option<&Path>) -> Result<u8, Ended> {
                 StatusCode::VL_KEY_MANAGEMENT_SERVICE_NOT_ACTIVATED
             ),
         )),
+    }
+}
+
+/// What the store holds, read as a whole.
+fn check_store(config: &HostConfig) -> Result<String, Ended> {
+    if config.store.durability != Durability::Commit {
+        return Ok("none, the count starts anew with the process".to_owned());
+    }
+    let path = config.store.path.display();
+    match sqlite::check(&config.store.path) {
+        Ok(contents) => Ok(format!("{path}: whole, with {}", Shown(&contents))),
+        Err(OpenError::Missing { .. }) => Ok(format!("{path}: will be made at the first start")),
+        Err(error) => Err(exit::with(error)),
     }
 }
 

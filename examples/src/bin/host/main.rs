@@ -1,8 +1,11 @@
 //! The activation host.
 
+mod beside;
 mod catalogue;
 mod check;
+mod clients;
 mod diary;
+mod events;
 mod exit;
 mod logs;
 mod notify;
@@ -10,7 +13,11 @@ mod priority;
 mod publishing;
 mod reload;
 mod serve;
+mod set;
+mod since;
 mod sockets;
+mod status;
+mod store;
 
 use clap::{Parser, Subcommand};
 use examples::{cli, sysexits};
@@ -25,6 +32,9 @@ use std::{path::PathBuf, process::ExitCode};
 Examples:
   host --config host.toml
   host --config host.toml check
+  host --config host.toml status --detail
+  host --config host.toml events --follow
+  host --config host.toml set activation-interval 120
   host catalogue --json
 
 The smallest configuration:
@@ -48,6 +58,34 @@ struct Arguments {
 enum Command {
     /// Reads the configuration and what it names, and says whether all of it can be used.
     Check,
+    /// Shows the host, its count and the requests that it received, also while it does not run.
+    Status(status::Arguments),
+    /// Shows what happened, in the documented form: sequence, time, number, and data.
+    Events(events::Arguments),
+    /// Shows which machines ask this host, those that asked last first.
+    Clients {
+        /// Only those that asked from then on: a time, or a length of time before now (30m, 7d).
+        #[arg(long, value_name = "TIME|DURATION", value_parser = since::time)]
+        since: Option<since::Since>,
+        /// As a JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows the client machine ids that are used under several machine names.
+    Duplicates {
+        /// As a JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Changes a setting of the host, also while it runs.
+    Set(set::Arguments),
+    /// Writes a verified copy of the store to a new file, also while the host runs.
+    Backup {
+        /// The new file.
+        to: PathBuf,
+    },
+    /// Makes a whole store of what can be read of a damaged one. The host must not run.
+    Repair,
     /// Lists the products and host keys of the catalogue.
     Catalogue {
         /// As one JSON object.
@@ -79,6 +117,13 @@ fn main() -> ExitCode {
             catalogue::list(config, catalogue.as_deref(), json)
         }
         Some(Command::Check) => check::check(config),
+        Some(Command::Status(arguments)) => status::status(config, &arguments),
+        Some(Command::Events(arguments)) => events::events(config, &arguments),
+        Some(Command::Clients { since, json }) => clients::clients(config, since, json),
+        Some(Command::Duplicates { json }) => clients::duplicates(config, json),
+        Some(Command::Set(arguments)) => set::set(config, &arguments),
+        Some(Command::Backup { to }) => store::backup(config, &to),
+        Some(Command::Repair) => store::repair(config),
         None => serve::serve(config),
     };
     cli::end("host", ended)
