@@ -3,7 +3,7 @@
 use crate::{bare, processor};
 use core::net::SocketAddr;
 use examples::cli::{self, Ended};
-use kms_host::{HostConfig, HostService, MemoryStore, Server, Store};
+use kms_host::{HostConfig, HostService, MemoryStore, Metrics, Server, SqliteStore, Store};
 use kms_service::{OsEntropy, SystemClock};
 use serde::Serialize;
 use std::{
@@ -23,17 +23,20 @@ pub(crate) enum Kind {
     Bare,
     /// The host, with its count in memory.
     Memory,
+    /// The host, with its count in SQLite: a request is on the disk before it is answered.
+    Durable,
 }
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: &[Self] = &[Self::Bare, Self::Memory];
+    pub(crate) const ALL: &[Self] = &[Self::Bare, Self::Memory, Self::Durable];
 
     /// Its name on a command line and in tables.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
             Self::Memory => "memory",
+            Self::Durable => "durable",
         }
     }
 }
@@ -47,8 +50,11 @@ pub(crate) struct ServeArguments {
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// The host's identity: the folder that `authority certify` made.
-    #[arg(long, required_if_eq("kind", "memory"))]
+    #[arg(long, required_if_eq_any([("kind", "memory"), ("kind", "durable")]))]
     identity: Option<PathBuf>,
+    /// The database of a durable host. It is made if it is missing.
+    #[arg(long, required_if_eq("kind", "durable"))]
+    store: Option<PathBuf>,
     /// Threads that serve.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: u16,
@@ -88,11 +94,58 @@ impl ServeArguments {
     }
 
     async fn serve(self, stop: CancellationToken) -> Result<(), Ended> {
-        let identity = self.identity.as_deref();
         match self.kind {
             Kind::Bare => serve_bare(self.listen, stop).await,
-            Kind::Memory => serve_host(self.listen, identity, |_| Ok(MemoryStore), stop).await,
+            Kind::Memory => self.serve_host(|_, _| Ok(MemoryStore), stop).await,
+            Kind::Durable => {
+                let open = |config: &HostConfig, metrics| {
+                    SqliteStore::open(&config.store, metrics).map_err(Ended::failed)
+                };
+                self.serve_host(open, stop).await
+            }
         }
+    }
+
+    async fn serve_host<S: Store>(
+        &self,
+        open: impl FnOnce(&HostConfig, Arc<Metrics>) -> Result<S, Ended>,
+        stop: CancellationToken,
+    ) -> Result<(), Ended> {
+        let config = self.config()?;
+        let metrics = Arc::new(Metrics::default());
+        let store = open(&config, Arc::clone(&metrics))?;
+        let service = HostService::new(&config, store, SystemClock, &mut OsEntropy)
+            .map_err(Ended::configuration)?
+            .with_metrics(metrics);
+        let server = Server::bind(&config.listen).map_err(Ended::failed)?;
+        for address in server.local_addresses() {
+            told(self.kind, address);
+        }
+        let service = Arc::new(service);
+        let serving = tokio::spawn(async move {
+            server
+                .run(service, config.limits, &mut OsEntropy, stop)
+                .await;
+        });
+        serving.await.map_err(Ended::failed)
+    }
+
+    /// The configuration of a host that is measured. One generator may be all of a network, so what
+    /// one source may do is not limited.
+    fn config(&self) -> Result<HostConfig, Ended> {
+        let path = |path: &Option<PathBuf>| {
+            let path = path.as_deref().unwrap_or_else(|| Path::new("none"));
+            path.display().to_string()
+        };
+        let text = format!(
+            "listen = \"{}\"\nidentity = '{}'\n\
+             [limits]\nconnections_per_source = 4096\n\
+             [store]\npath = '{}'\n",
+            self.listen,
+            path(&self.identity),
+            path(&self.store),
+        );
+        HostConfig::parse(&text, Path::new("")).map_err(Ended::configuration)
     }
 }
 
@@ -108,34 +161,6 @@ async fn serve_bare(listen: SocketAddr, stop: CancellationToken) -> Result<(), E
         () = stop.cancelled() => Ok(()),
         served = serving => served.map_err(Ended::failed)?.map_err(Ended::failed),
     }
-}
-
-async fn serve_host<S: Store>(
-    listen: SocketAddr,
-    identity: Option<&Path>,
-    open: impl FnOnce(&HostConfig) -> Result<S, Ended>,
-    stop: CancellationToken,
-) -> Result<(), Ended> {
-    let identity = identity.unwrap_or_else(|| Path::new("")).display();
-    // One generator may be all of a network: what one source may do is not what is measured.
-    let text = format!(
-        "listen = \"{listen}\"\nidentity = '{identity}'\n[limits]\nconnections_per_source = 4096\n"
-    );
-    let config = HostConfig::parse(&text, Path::new("")).map_err(Ended::configuration)?;
-    let store = open(&config)?;
-    let service = HostService::new(&config, store, SystemClock, &mut OsEntropy)
-        .map_err(Ended::configuration)?;
-    let server = Server::bind(&config.listen).map_err(Ended::failed)?;
-    for address in server.local_addresses() {
-        told(Kind::Memory, address);
-    }
-    let service = Arc::new(service);
-    let serving = tokio::spawn(async move {
-        server
-            .run(service, config.limits, &mut OsEntropy, stop)
-            .await;
-    });
-    serving.await.map_err(Ended::failed)
 }
 
 fn told(kind: Kind, address: SocketAddr) {

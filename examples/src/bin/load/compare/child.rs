@@ -10,6 +10,11 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
+/// The host's identity in its folder.
+pub(super) const IDENTITY: &str = "host";
+/// The durable host's store.
+const STORE: &str = "host.db";
+
 /// A server that ends when this is dropped, or when this process does.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -20,13 +25,14 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts one with so many threads, held to the first processors if `held`.
+    /// Starts one with so many threads, held to the first processors if `held`, whose files are in a
+    /// folder.
     ///
     /// # Errors
     /// When it does not say where it listens.
     pub(super) fn start(
         kind: Kind,
-        identity: &Path,
+        folder: &Path,
         threads: u16,
         held: bool,
     ) -> Result<Self, Ended> {
@@ -35,7 +41,9 @@ impl Server {
             .args(["serve", kind.name(), "--until-input-ends", "--threads"])
             .arg(threads.to_string())
             .arg("--identity")
-            .arg(identity)
+            .arg(folder.join(IDENTITY))
+            .arg("--store")
+            .arg(folder.join(STORE))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         if held {

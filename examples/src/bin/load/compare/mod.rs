@@ -13,7 +13,7 @@ use crate::{
     serve::Kind,
     tally::{Latency, Summary},
 };
-use child::Server;
+use child::{IDENTITY, Server};
 use core::time::Duration;
 use examples::{
     authority_folder::{self, HostRequest},
@@ -27,7 +27,12 @@ use kms_service::{OsEntropy, SystemClock};
 use kms_trust::{Authority, HostCertificateRequest};
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
-use std::{hint, path::Path, thread, time::Instant};
+use std::{
+    hint,
+    path::{Path, PathBuf},
+    thread,
+    time::Instant,
+};
 
 /// Measures the host beside a bare server that answers the same bytes with a template.
 ///
@@ -49,6 +54,10 @@ pub(crate) struct CompareArguments {
     /// Threads of each server, and of the load.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=512))]
     threads: u16,
+    /// Folder on the disk that the durable host is to be measured on; the one for temporary files if
+    /// left out.
+    #[arg(long)]
+    folder: Option<PathBuf>,
     /// Hold nothing to a processor.
     #[arg(long)]
     free: bool,
@@ -110,12 +119,16 @@ impl CompareArguments {
     }
 
     fn measure(&self, tell: &dyn Fn(String)) -> Result<Report, Ended> {
-        let folder = tempfile::tempdir().map_err(Ended::failed)?;
+        let folder = match &self.folder {
+            Some(folder) => tempfile::tempdir_in(folder),
+            None => tempfile::tempdir(),
+        };
+        let folder = folder.map_err(Ended::configuration)?;
         let identity = certify(folder.path())?;
         let held = !self.free && self.has_processors();
         let mut servers = Vec::new();
         for &kind in Kind::ALL {
-            let server = Server::start(kind, &identity, self.threads, held)?;
+            let server = Server::start(kind, folder.path(), self.threads, held)?;
             servers.push((kind, server));
         }
         let mut figures = Figures::default();
@@ -161,6 +174,12 @@ impl CompareArguments {
                 not_begun: summary.not_begun,
             });
         }
+        let mut bars = figures.bars(self.threads);
+        for half in &half_load {
+            if half.server == Kind::Durable {
+                bars.push(Bar::half_load(half.latency_us.p99));
+            }
+        }
         let allows = |mode| Some((mode, figures.signature_allows(mode)?));
         Ok(Report {
             threads: self.threads,
@@ -171,7 +190,7 @@ impl CompareArguments {
                 .into_iter()
                 .filter_map(allows)
                 .collect(),
-            bars: figures.bars(self.threads),
+            bars,
             rows,
             half_load,
         })
@@ -231,8 +250,8 @@ impl CompareArguments {
 }
 
 /// An authority, and the identity of a host that may activate the product of the load.
-fn certify(folder: &Path) -> Result<std::path::PathBuf, Ended> {
-    let identity = folder.join("host");
+fn certify(folder: &Path) -> Result<PathBuf, Ended> {
+    let identity = folder.join(IDENTITY);
     let now = SystemClock.now().wall;
     let authority = Authority::generate("Load", Authority::DEFAULT_VALIDITY, &mut OsEntropy, now);
     let request = HostRequest {
