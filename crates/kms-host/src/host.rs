@@ -7,7 +7,9 @@ use kms_core::{
     ActivationInterval, AnswerTerms, CountedId, Decode, Entropy, KeyId, Now, RenewalInterval,
     StatusCode, Tick, Timestamp,
 };
-use kms_count::{Admission, Change, CmidTable, Counters, Family, Request, RestoreError, Snapshot};
+use kms_count::{
+    Admission, Change, CmidTable, Counters, Family, Record, Request, RestoreError, Snapshot,
+};
 use kms_keys::{Catalogue, Product};
 use kms_wire::ActivationRequest;
 
@@ -123,6 +125,11 @@ impl Host {
         self.alerts
             .configure(admission.alerts, admission.established_after);
         Self { admission, ..self }
+    }
+
+    /// Takes a machine for a known one in alerts, although it may not count.
+    pub fn know(&mut self, record: &Record) {
+        self.alerts.know(record);
     }
 
     /// Decides about a RequestActivation message.

@@ -123,10 +123,15 @@ impl<S: Store, C: Clock> HostService<S, C> {
             .with_count_virtual_machines(configured.count_virtual_machines)
             .with_admission(configured.admission.admission());
         let (snapshot, now) = (store.load()?, clock.now());
-        let host = Host::new(
+        let mut host = Host::new(
             catalogue, activation, settings, count, &snapshot, entropy, now,
         )?
         .with_admission(configured.admission.clone());
+        let alerts = configured.admission.alerts;
+        if alerts.enabled {
+            let known = store.known_machines(alerts.known_machines)?;
+            known.iter().for_each(|record| host.know(record));
+        }
         if !host.is_activated(now) {
             not_activated(&configured.identity);
         }

@@ -65,15 +65,18 @@ impl Alerts {
         (self.config, self.established_after) = (config, established_after);
     }
 
-    /// Takes the machines of a count for known ones.
+    /// Takes the machines of a count for known ones, before any other.
     pub fn know_all(&mut self, snapshot: &Snapshot) {
         for family in &snapshot.families {
             self.family(family.counted_id, family.threshold);
-            family.records.iter().for_each(|record| self.know(record));
+            for record in &family.records {
+                self.machines
+                    .get_or_insert_with(record.cmid, || Machine::counting(record));
+            }
         }
     }
 
-    /// Takes a machine for a known one.
+    /// Takes a machine for a known one, although it may not count.
     pub fn know(&mut self, record: &Record) {
         self.machines
             .get_or_insert_with(record.cmid, || Machine::known(record));

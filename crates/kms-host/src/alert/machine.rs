@@ -49,8 +49,14 @@ impl Machine {
         Self {
             first: record.first_request,
             last: record.last_request,
-            counts: true,
             ..Self::new(record.last_request)
+        }
+    }
+
+    pub(super) fn counting(record: &Record) -> Self {
+        Self {
+            counts: true,
+            ..Self::known(record)
         }
     }
 
@@ -119,4 +125,21 @@ impl Machine {
 
 fn is_same(one: MachineName, other: MachineName) -> bool {
     one.as_str().eq_ignore_ascii_case(other.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limit_of_what_is_remembered_of_a_machine() {
+        assert!(size_of::<Machine>() <= 184, "{}", size_of::<Machine>());
+        let mut machine = Machine::new(Timestamp::EPOCH);
+        for number in 0..1000 {
+            let name = format!("ws-{number}").parse().unwrap();
+            machine.asked(None, name, Duration::ZERO, Tick::ZERO);
+        }
+        assert_eq!(machine.names().len(), Alerts::NAMES);
+        assert!(machine.earlier.capacity() <= Alerts::NAMES);
+    }
 }

@@ -5,7 +5,7 @@ pub mod sqlite;
 use crate::{HostEvent, RequestProcessed};
 use core::future::{Future, ready};
 use kms_core::{Cmid, CountedId, LicenseStatus, Timestamp};
-use kms_count::{Change, Request, Snapshot, Source};
+use kms_count::{Change, Record, Request, Snapshot, Source};
 
 /// What one request changed, or another event, in the order of their happening.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +91,16 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When it cannot be read, or is not what was written.
     fn load(&self) -> Result<Snapshot, StoreError>;
+
+    /// The machines that asked lately, whether they count or not, at most `most` and then the latest.
+    /// A host that knows them does not take them for new ones in its alerts; without them it gets to
+    /// know its fleet anew after each start.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn known_machines(&self, _most: usize) -> Result<Vec<Record>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// Takes an entry at once, so that entries keep their order, and gives a future that ends when
     /// the entry is durable. An answer goes out only after that.

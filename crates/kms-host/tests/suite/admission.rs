@@ -7,8 +7,10 @@ use crate::{
 };
 use core::net::{IpAddr, Ipv4Addr};
 use kms_core::{Encode as _, StatusCode};
-use kms_count::{Change, Source};
-use kms_host::{Alert, Caller, Entry, HostEvent, HostReply, HostService, MemoryStore, Store};
+use kms_count::{Change, Record, Snapshot, Source};
+use kms_host::{
+    Alert, Caller, Entry, HostEvent, HostReply, HostService, MemoryStore, Store, StoreError,
+};
 use kms_testkit::clock::ManualClock;
 use kms_wire::pdu::FaultStatus;
 
@@ -209,4 +211,39 @@ async fn p5_a_second_machine_on_a_connection_gets_the_fault_that_the_host_is_too
     let mut peer = Peer::connect(host.address()).await;
     peer.activate(&fixture.message(2)).await.bytes();
     host.end().await;
+}
+
+#[tokio::test]
+async fn machines_that_the_store_knows_are_not_new_after_a_restart() {
+    struct Knowing(Vec<Record>);
+    impl Store for Knowing {
+        fn load(&self) -> Result<Snapshot, StoreError> {
+            Ok(Snapshot::default())
+        }
+        fn known_machines(&self, most: usize) -> Result<Vec<Record>, StoreError> {
+            Ok(self.0.iter().take(most).copied().collect())
+        }
+        fn commit(
+            &self,
+            _entry: Entry,
+        ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+            core::future::ready(Ok(()))
+        }
+    }
+    let fixture = Fixture::new();
+    let known = |machine| Record {
+        cmid: fixture.request(machine).cmid,
+        last_request: START.wall,
+        first_request: START.wall,
+        source: None,
+    };
+    for (known_machines, told) in [(60, false), (0, true)] {
+        let store = Knowing((1..=known_machines).map(known).collect());
+        let service = fixture.start("", store).unwrap();
+        for machine in 1..=60 {
+            count(&fixture, &service, machine, u8::try_from(machine).unwrap()).await;
+        }
+        let is_told = alerts(&service).iter().any(|alert| alert.id() == 20002);
+        assert_eq!(is_told, told, "{known_machines}");
+    }
 }
