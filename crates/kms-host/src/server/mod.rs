@@ -75,7 +75,9 @@ impl Server {
             }?;
             socket.set_reuseaddr(true)?;
             socket.bind(address)?;
-            socket.listen(BACKLOG)
+            let listener = socket.listen(BACKLOG)?;
+            prepare(&listener)?;
+            Ok(listener)
         };
         let listeners = addresses
             .iter()
@@ -124,11 +126,6 @@ impl Server {
         entropy: &mut impl Entropy,
         stop: CancellationToken,
     ) {
-        for listener in &self.listeners {
-            if let Err(error) = prepare(listener) {
-                tracing::warn!(%error, "a listening socket cannot be set up");
-            }
-        }
         let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let places = affordable(limits.connections, files);
         if places < limits.connections {
@@ -181,8 +178,8 @@ impl Drop for End<'_> {
     }
 }
 
-/// Sets what the connections of a listening socket are to have from it, which costs nothing for
-/// each of them.
+/// Sets what the connections of a listening socket are to have from it, before the first one is
+/// there; it costs nothing for each of them.
 fn prepare(listener: &TcpListener) -> io::Result<()> {
     let socket = SockRef::from(listener);
     // An answer is one small write: waiting to fill a segment would only delay it.
@@ -231,7 +228,6 @@ mod tests {
     async fn connections_have_the_options_of_their_listening_socket() {
         let server = Server::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
         let listener = &server.listeners[0];
-        prepare(listener).unwrap();
         let client = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
         let (accepted, _client) = tokio::join!(listener.accept(), client);
         let (accepted, _) = accepted.unwrap();

@@ -255,20 +255,22 @@ mod tests {
 
     #[test]
     fn limit_remembered_sources_drops_the_one_that_left_first() {
-        let mut sources = Sources::new(&Limits::default());
+        let mut limits = Limits::default();
+        limits.requests_burst = 2;
+        let mut sources = Sources::new(&limits);
         let mut visit = |number| {
             sources.enter(source(number), at(0)).unwrap();
-            let asked = asked(&mut sources, source(number), at(0), 1000);
+            let asked = asked(&mut sources, source(number), at(0), 3);
             sources.leave(source(number), at(0));
             (asked, sources.absent.len(), sources.present.len())
         };
         for number in 0..REMEMBERED {
-            assert_eq!(visit(number).0, 600);
+            assert_eq!(visit(number).0, 2);
         }
         assert_eq!(visit(0), (0, REMEMBERED as usize, 0), "it is remembered");
-        assert_eq!(visit(REMEMBERED), (600, REMEMBERED as usize, 0));
+        assert_eq!(visit(REMEMBERED), (2, REMEMBERED as usize, 0));
         assert_eq!(visit(0).0, 0);
-        assert_eq!(visit(1).0, 600, "it was the one that had left first");
+        assert_eq!(visit(1).0, 2, "it was the one that had left first");
     }
 
     #[test]

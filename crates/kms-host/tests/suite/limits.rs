@@ -2,11 +2,12 @@
 
 use crate::{
     fixture::{Fixture, request},
+    log::Lines,
     peer::{Outcome, Peer, Raw, Running, bind_bytes, soon},
 };
 use core::{net::Ipv4Addr, time::Duration};
-use kms_core::Encode as _;
-use kms_host::{Limits, MemoryStore, SourceLimits};
+use kms_core::{Encode as _, StatusCode};
+use kms_host::{Caller, HostEvent, Limits, MemoryStore, SourceLimits};
 use kms_wire::{
     Operation,
     pdu::{FaultStatus, PduType},
@@ -248,4 +249,32 @@ async fn limit_memory() {
     })
     .await;
     assert_eq!(host.service.counters().total(), 2);
+}
+
+#[tokio::test]
+async fn limit_log_lines() {
+    let fixture = Fixture::new();
+    let (lines, _here) = Lines::count();
+    let config = "[limits]\nlog_lines_per_second = 1\nlog_lines_burst = 20";
+    let service = fixture.start(config, MemoryStore).unwrap();
+    let mut caller = Caller::new(Ipv4Addr::LOCALHOST.into());
+    let before = lines.number();
+    for machine in 1..=20 {
+        let message = fixture.message(machine);
+        service.request_activation(&message, &mut caller).await;
+    }
+    assert_eq!(lines.number(), before + 20);
+    for machine in 21..=120 {
+        let message = fixture.message(machine);
+        service.request_activation(&message, &mut caller).await;
+    }
+    let written = lines.number();
+    // Some come with the seconds that this takes, each with a line of what was suppressed.
+    assert!(written < before + 70, "{written}");
+    // What no peer causes is not concerned, and the events themselves are there.
+    service.record(HostEvent::StartFailed {
+        code: StatusCode::OK,
+    });
+    assert_eq!(lines.number(), written + 1);
+    assert_eq!(service.events().to_vec().len(), 121);
 }

@@ -149,6 +149,28 @@ async fn a_request_is_read_in_pieces_and_in_fragments() {
 }
 
 #[tokio::test]
+async fn urgent_bytes_are_bytes_like_others_and_hold_up_nothing() {
+    let fixture = Fixture::new();
+    let mut limits = kms_host::Limits::default();
+    // Whoever waits for a limit fails.
+    limits.pdu = core::time::Duration::from_secs(3600);
+    limits.exchange = limits.pdu;
+    limits.first_byte = limits.pdu;
+    let host = Running::with_limits(&fixture, MemoryStore, limits, 1);
+    let bind = bind_bytes();
+    for urgent in [0, 1, 15, 16, 40, bind.len() - 1] {
+        let raw = host.raw().await;
+        // All of it stands in the socket before the host looks at it for the first time.
+        let socket = socket2::SockRef::from(&raw.stream);
+        let _ = socket.send(&bind[..urgent]).unwrap();
+        socket.send_out_of_band(&bind[urgent..=urgent]).unwrap();
+        let _ = socket.send(&bind[urgent + 1..]).unwrap();
+        let mut raw = raw;
+        assert_eq!(raw.pdu().await.0, PduType::BIND_ACK, "{urgent}");
+    }
+}
+
+#[tokio::test]
 async fn another_interface_or_operation_is_a_fault_and_the_connection_goes_on() {
     let fixture = Fixture::new();
     let host = Running::start(&fixture, MemoryStore);
