@@ -27,7 +27,10 @@ async fn serve(lines: &str) -> (Folder, RunningHost) {
         &format!(
             "listen = \"127.0.0.1:0\"\nidentity = \"kms1\"\ncatalogue = \"catalogue.toml\"\n\
              [admission]\npolicy = \"compat\"\n\
-             [limits]\nconnections_per_source = 256\n{lines}"
+             [limits]\n{lines}\n\
+             [[limits.source]]\nnetwork = \"127.0.0.0/8\"\nconnections = 256\n\
+             new_connections_per_second = 100000\nnew_connections_burst = 100000\n\
+             requests_per_minute = 1000000\nrequests_burst = 1000000\n"
         ),
     );
     let host = folder.serve().await;
@@ -65,7 +68,11 @@ fn waits_quietly(case: &Case) -> bool {
 async fn the_host_bears_every_bad_input_that_waits_for_its_time_limit() {
     // A host of its own: a limit that is short enough to wait for would cut other cases on a machine
     // that has much to do.
-    let (_folder, host) = serve("exchange_seconds = 2\n").await;
+    let (_folder, host) = serve(
+        "first_byte_seconds = 2\npdu_seconds = 2\nexchange_seconds = 2\nwrite_seconds = 2\n\
+         idle_seconds = 2\n",
+    )
+    .await;
     let corpus = HostCorpus::load(&bad_inputs::folder()).unwrap();
     let waiting = corpus.cases().map(|(_, case)| case);
     let beside: Vec<JoinHandle<Report>> = waiting

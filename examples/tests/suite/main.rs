@@ -10,5 +10,6 @@ mod bad_input;
 mod binaries;
 mod corpus;
 mod foreign_peers;
+mod half_sent;
 mod scenarios;
 mod support;

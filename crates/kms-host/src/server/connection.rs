@@ -64,72 +64,69 @@ enum Ended {
     WithWords,
 }
 
-/// What there is of one connection while it is served.
-struct Peer<'a, S, C> {
-    shared: &'a Shared<S, C>,
-    place: PlaceId,
-    source: Source,
-    memory: &'a mut Part,
-    stream: &'a TcpStream,
+/// What there is of one connection.
+struct Peer<S, C> {
+    admitted: Admitted<S, C>,
+    stream: TcpStream,
     connection: Connection,
     deadlines: Deadlines,
+    caller: Caller,
 }
 
 /// Serves a connection that was accepted at this port, until it ends.
-pub(super) async fn serve<S: Store, C: Clock>(
-    mut stream: TcpStream,
+pub(super) fn serve<S: Store, C: Clock + Send + Sync + 'static>(
+    stream: TcpStream,
     port: u16,
-    mut admitted: Admitted<S, C>,
-) {
-    let shared = Arc::clone(&admitted.shared);
+    admitted: Admitted<S, C>,
+) -> impl Future<Output = ()> + Send + 'static {
     let config = Config {
         port,
-        association_group: shared.association_group,
+        association_group: admitted.shared.association_group,
     };
-    let mut timer = pin!(None);
-    let ended = {
-        let peer = Peer {
-            shared: &shared,
-            place: admitted.place,
-            source: admitted.source,
-            memory: &mut admitted.memory,
-            stream: &stream,
-            connection: Connection::new(config),
-            deadlines: Deadlines::default(),
+    // What waits for a peer is this and the future around it, so it stands there once: an async
+    // function has room for its arguments twice.
+    let mut peer = Peer {
+        stream,
+        connection: Connection::new(config),
+        deadlines: Deadlines::default(),
+        caller: Caller::new(admitted.source.address()),
+        admitted,
+    };
+    async move {
+        let mut timer = pin!(None);
+        let ended = match peer.converse(timer.as_mut()).await {
+            Ok(Ended::WithWords) => peer.linger(timer.as_mut()).await,
+            Ok(Ended::Silently) => Ok(()),
+            Err(error) => Err(error),
         };
-        peer.converse(timer.as_mut()).await
-    };
-    let lingered = match ended {
-        Ok(Ended::WithWords) if shared.gate.wait(admitted.place, Wait::Begun) => {
-            linger(&mut stream, timer.as_mut()).await
+        if let Err(error) = ended {
+            tracing::debug!(source = %peer.admitted.source, %error, "connection ended");
         }
-        Ok(_) => Ok(()),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = lingered {
-        tracing::debug!(source = %admitted.source, %error, "connection ended");
     }
 }
 
-impl<S: Store, C: Clock> Peer<'_, S, C> {
-    async fn converse(mut self, mut timer: Pin<&mut Option<Sleep>>) -> io::Result<Ended> {
-        let mut caller = Caller::new(self.source.address());
+impl<S: Store, C: Clock> Peer<S, C> {
+    async fn converse(&mut self, mut timer: Pin<&mut Option<Sleep>>) -> io::Result<Ended> {
         // Whether the places know that something has begun.
         let mut begun = false;
         loop {
             let deadline = self.deadlines.next();
             let read = pin!(poll_fn(|context| {
-                receive(self.stream, &mut self.connection, context)
+                receive(&self.stream, &mut self.connection, context)
             }));
-            let read = match within(self.shared, timer.as_mut(), deadline, read).await {
+            let read = match within(&self.admitted.shared, timer.as_mut(), deadline, read).await {
                 Some(Ok(0)) => return Ok(Ended::Silently),
                 Some(read) => read?,
-                None => return Ok(refuse(&self.shared.metrics, Refusal::Deadline)),
+                None => return Ok(refuse(&self.admitted.shared.metrics, Refusal::Deadline)),
             };
-            let now = self.shared.gate.now();
-            self.deadlines.begin(&self.shared.limits, now);
+            let now = self.admitted.shared.gate.now();
+            self.deadlines.begin(&self.admitted.shared.limits, now);
             let memory = self.connection.memory();
-            let fits = self.shared.budget.hold(self.memory, memory);
+            let fits = self
+                .admitted
+                .shared
+                .budget
+                .hold(&mut self.admitted.memory, memory);
             let mut answered = false;
             // Sending makes room for input that waited, which may hold another call: so go on until
             // there is neither a call nor anything to send.
@@ -141,7 +138,7 @@ impl<S: Store, C: Clock> Peer<'_, S, C> {
                         Event::GetHostCertificate { call } => (call, None),
                         Event::Closed { violation } => {
                             tracing::debug!(%violation, "the peer broke a rule");
-                            self.shared.metrics.refused(Refusal::Protocol);
+                            self.admitted.shared.metrics.refused(Refusal::Protocol);
                             continue;
                         }
                         _ => continue,
@@ -149,11 +146,15 @@ impl<S: Store, C: Clock> Peer<'_, S, C> {
                     let exchange = match self.deadlines.exchange() {
                         Some(exchange) => exchange,
                         None => {
-                            let now = self.shared.gate.now();
-                            self.deadlines.begin(&self.shared.limits, now)
+                            let now = self.admitted.shared.gate.now();
+                            self.deadlines.begin(&self.admitted.shared.limits, now)
                         }
                     };
-                    let asked = self.shared.gate.ask(self.place, self.source);
+                    let asked = self
+                        .admitted
+                        .shared
+                        .gate
+                        .ask(self.admitted.place, self.admitted.source);
                     let refusal = match asked {
                         Asked::Closed => return Ok(Ended::Silently),
                         Asked::TooBusy => Some(Refusal::RequestRate),
@@ -163,22 +164,29 @@ impl<S: Store, C: Clock> Peer<'_, S, C> {
                     let reply = match (refusal, message) {
                         (Some(_), _) => HostReply::Disconnect,
                         (None, Some(message)) => {
-                            let service = &self.shared.service;
-                            let reply = pin!(service.request_activation(message, &mut caller));
+                            let service = &self.admitted.shared.service;
+                            let reply = pin!(service.request_activation(message, &mut self.caller));
                             let exchange = Some(exchange);
-                            match within(self.shared, timer.as_mut(), exchange, reply).await {
+                            match within(&self.admitted.shared, timer.as_mut(), exchange, reply)
+                                .await
+                            {
                                 Some(reply) => reply,
-                                None => return Ok(refuse(&self.shared.metrics, Refusal::Deadline)),
+                                None => {
+                                    return Ok(refuse(
+                                        &self.admitted.shared.metrics,
+                                        Refusal::Deadline,
+                                    ));
+                                }
                             }
                         }
-                        (None, None) => self.shared.service.host_certificate(),
+                        (None, None) => self.admitted.shared.service.host_certificate(),
                     };
                     if !self.respond(call, &reply) || self.send(timer.as_mut()).await?.is_none() {
                         return Ok(Ended::Silently);
                     }
                     if reply == HostReply::Disconnect {
                         let why = refusal.unwrap_or(Refusal::SecondCmid);
-                        self.shared.metrics.refused(why);
+                        self.admitted.shared.metrics.refused(why);
                         return Ok(Ended::WithWords);
                     }
                     self.deadlines.answered();
@@ -194,20 +202,25 @@ impl<S: Store, C: Clock> Peer<'_, S, C> {
                 return Ok(Ended::WithWords);
             }
             if !fits {
-                return Ok(refuse(&self.shared.metrics, Refusal::Memory));
+                return Ok(refuse(&self.admitted.shared.metrics, Refusal::Memory));
             }
             let held = held(&self.connection);
-            self.deadlines.settle(&self.shared.limits, read, held, now);
+            self.deadlines
+                .settle(&self.admitted.shared.limits, read, held, now);
             // An answer may have made the connection hold more, which nobody is refused for.
             let memory = self.connection.memory();
-            let _ = self.shared.budget.hold(self.memory, memory);
+            let _ = self
+                .admitted
+                .shared
+                .budget
+                .hold(&mut self.admitted.memory, memory);
             let waits = if self.deadlines.is_begun() {
                 Wait::Begun
             } else {
                 Wait::Idle
             };
             // What has begun is as old as it was, however many bytes come.
-            if (answered || !begun) && !self.shared.gate.wait(self.place, waits) {
+            if (answered || !begun) && !self.admitted.shared.gate.wait(self.admitted.place, waits) {
                 return Ok(Ended::Silently);
             }
             begun = waits == Wait::Begun;
@@ -241,14 +254,16 @@ impl<S: Store, C: Clock> Peer<'_, S, C> {
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         let deadline = *deadline.get_or_insert_with(|| {
-                            let now = self.shared.gate.now();
-                            self.deadlines.write(&self.shared.limits, now)
+                            let now = self.admitted.shared.gate.now();
+                            self.deadlines.write(&self.admitted.shared.limits, now)
                         });
                         let room = pin!(poll_fn(|context| self.stream.poll_write_ready(context)));
-                        match within(self.shared, timer.as_mut(), Some(deadline), room).await {
+                        match within(&self.admitted.shared, timer.as_mut(), Some(deadline), room)
+                            .await
+                        {
                             Some(ready) => ready?,
                             None => {
-                                self.shared.metrics.refused(Refusal::Deadline);
+                                self.admitted.shared.metrics.refused(Refusal::Deadline);
                                 return Ok(None);
                             }
                         }
@@ -258,6 +273,24 @@ impl<S: Store, C: Clock> Peer<'_, S, C> {
             }
         }
         Ok(Some(sent))
+    }
+
+    /// Closes our side and waits for the peer to close its own: a socket that is closed with bytes
+    /// unread resets the connection, and the reset overtakes what was sent last.
+    async fn linger(&mut self, mut timer: Pin<&mut Option<Sleep>>) -> io::Result<()> {
+        let Admitted { shared, place, .. } = &self.admitted;
+        if !shared.gate.wait(*place, Wait::Begun) {
+            return Ok(());
+        }
+        self.stream.shutdown().await?;
+        let deadline = Instant::now() + LINGER;
+        loop {
+            let read = pin!(poll_fn(|context| discard(&self.stream, context)));
+            match until(deadline, timer.as_mut(), read).await {
+                Some(Ok(1..)) => {}
+                _ => return Ok(()),
+            }
+        }
     }
 }
 
@@ -304,20 +337,6 @@ fn receive(
             }
             // Somebody said that there was something to read, and there was not.
             (None, _) => {}
-        }
-    }
-}
-
-/// Closes our side and waits for the peer to close its own: a socket that is closed with bytes
-/// unread resets the connection, and the reset overtakes what was sent last.
-async fn linger(stream: &mut TcpStream, mut timer: Pin<&mut Option<Sleep>>) -> io::Result<()> {
-    stream.shutdown().await?;
-    let deadline = Instant::now() + LINGER;
-    loop {
-        let read = pin!(poll_fn(|context| discard(stream, context)));
-        match until(deadline, timer.as_mut(), read).await {
-            Some(Ok(1..)) => {}
-            _ => return Ok(()),
         }
     }
 }
@@ -378,7 +397,11 @@ async fn until<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::MemoryStore;
     use core::future::{pending, ready};
+    use kms_service::SystemClock;
+
+    const MOST: usize = 1536;
 
     #[tokio::test]
     async fn limit_exchange_holds_for_a_peer_that_is_always_ready() {
@@ -399,5 +422,22 @@ mod tests {
             assert_eq!(ended, None);
             assert!(timer.is_none() && Instant::now() >= soon);
         }
+    }
+
+    const fn size<A, B, C, F: Future>(_: &impl FnOnce(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// A connection that waits costs its task, beside what tokio and the system need, and the bytes
+    /// that it has sent.
+    #[test]
+    fn limit_memory_of_a_connection_that_waits() {
+        let task = size(&serve::<MemoryStore, SystemClock>);
+        println!(
+            "a connection's task {task} bytes, of these the engine {}, the timer {}",
+            size_of::<Connection>(),
+            size_of::<Option<Sleep>>(),
+        );
+        assert!(task <= MOST, "{task}");
     }
 }

@@ -75,9 +75,10 @@ impl Server {
             }?;
             socket.set_reuseaddr(true)?;
             socket.bind(address)?;
-            let listener = socket.listen(BACKLOG)?;
-            prepare(&listener)?;
-            Ok(listener)
+            // An answer is one small write: waiting to fill a segment would only delay it. The
+            // connections have it from here, which costs nothing for each of them.
+            SockRef::from(&socket).set_tcp_nodelay(true)?;
+            socket.listen(BACKLOG)
         };
         let listeners = addresses
             .iter()
@@ -178,17 +179,6 @@ impl Drop for End<'_> {
     }
 }
 
-/// Sets what the connections of a listening socket are to have from it, before the first one is
-/// there; it costs nothing for each of them.
-fn prepare(listener: &TcpListener) -> io::Result<()> {
-    let socket = SockRef::from(listener);
-    // An answer is one small write: waiting to fill a segment would only delay it.
-    socket.set_tcp_nodelay(true)?;
-    // Nothing of the protocol is urgent, so that a byte which says so is one like others; left out
-    // of line it would be missing.
-    socket.set_out_of_band_inline(true)
-}
-
 /// How many of the connections that are `wanted` can be had when so many `files` may be open: half
 /// of those at most, because the store, DNS and logs need files too.
 fn affordable(wanted: usize, files: Option<u64>) -> usize {
@@ -225,13 +215,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connections_have_the_options_of_their_listening_socket() {
+    async fn connections_do_not_wait_to_fill_a_segment() {
         let server = Server::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
         let listener = &server.listeners[0];
         let client = tokio::net::TcpStream::connect(listener.local_addr().unwrap());
         let (accepted, _client) = tokio::join!(listener.accept(), client);
         let (accepted, _) = accepted.unwrap();
         assert!(accepted.nodelay().unwrap());
-        assert!(SockRef::from(&accepted).out_of_band_inline().unwrap());
     }
 }

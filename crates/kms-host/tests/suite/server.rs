@@ -149,7 +149,7 @@ async fn a_request_is_read_in_pieces_and_in_fragments() {
 }
 
 #[tokio::test]
-async fn urgent_bytes_are_bytes_like_others_and_hold_up_nothing() {
+async fn an_urgent_byte_is_no_part_of_the_stream_and_holds_up_nothing() {
     let fixture = Fixture::new();
     let mut limits = kms_host::Limits::default();
     // Whoever waits for a limit fails.
@@ -158,15 +158,20 @@ async fn urgent_bytes_are_bytes_like_others_and_hold_up_nothing() {
     limits.first_byte = limits.pdu;
     let host = Running::with_limits(&fixture, MemoryStore, limits, 1);
     let bind = bind_bytes();
-    for urgent in [0, 1, 15, 16, 40, bind.len() - 1] {
-        let raw = host.raw().await;
-        // All of it stands in the socket before the host looks at it for the first time.
+    for before in [0, 1, 15, 16, 40, bind.len() - 1, bind.len()] {
+        let mut raw = host.raw().await;
+        // All of it stands in the socket before the host looks at it for the first time: a read ends
+        // at the urgent byte, and nothing comes after that would tell of the rest.
         let socket = socket2::SockRef::from(&raw.stream);
-        let _ = socket.send(&bind[..urgent]).unwrap();
-        socket.send_out_of_band(&bind[urgent..=urgent]).unwrap();
-        let _ = socket.send(&bind[urgent + 1..]).unwrap();
-        let mut raw = raw;
-        assert_eq!(raw.pdu().await.0, PduType::BIND_ACK, "{urgent}");
+        let (first, rest) = bind.split_at(before);
+        if !first.is_empty() {
+            assert_eq!(socket.send(first).unwrap(), first.len());
+        }
+        socket.send_out_of_band(&[0xFF]).unwrap();
+        if !rest.is_empty() {
+            assert_eq!(socket.send(rest).unwrap(), rest.len());
+        }
+        assert_eq!(raw.pdu().await.0, PduType::BIND_ACK, "{before}");
     }
 }
 

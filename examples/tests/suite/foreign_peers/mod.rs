@@ -20,7 +20,7 @@ mod exchange;
 mod fields;
 mod fragments;
 mod lying_host;
-mod messages;
+pub(crate) mod messages;
 mod python_client;
 mod strangers;
 mod tools;

@@ -13,6 +13,17 @@ use std::{collections::BTreeMap, fs, sync::Arc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+/// In the lab every machine has the same address, and asks more often than one machine does.
+const ALL_CLIENTS_AT_ONE_ADDRESS: &str = "
+[[limits.source]]
+network = \"127.0.0.0/8\"
+connections = 10000
+new_connections_per_second = 100000
+new_connections_burst = 100000
+requests_per_minute = 1000000
+requests_burst = 1000000
+";
+
 /// An activation host.
 pub(crate) struct LabHost {
     pub(crate) name: String,
@@ -120,6 +131,7 @@ impl World {
                 plan.domains
             );
         }
+        text += ALL_CLIENTS_AT_ONE_ADDRESS;
         let path = self.folder.path().join(format!("{}.toml", plan.name));
         fs::write(&path, text)?;
         let config = HostConfig::load(&path)?;
