@@ -11,8 +11,11 @@ use core::{hint::black_box, time::Duration};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use kms_core::{Cmid, CountedId, Entropy, LicenseStatus, Now, SeededEntropy, Threshold, Tick};
+use kms_core::{
+    Cmid, CountedId, Entropy, LicenseStatus, Now, SeededEntropy, Threshold, Tick, Timestamp,
+};
 use kms_count::{Change, CmidTable, Config, Recorded, Request};
+use schnellru::{ByLength, LruMap};
 use std::time::Instant;
 use uuid::Uuid;
 
@@ -52,6 +55,47 @@ fn record(c: &mut Criterion, name: &str, families: usize, capacity: u32) {
             let prepare = || fleet.next_requests();
             prepared.timed(iterations, prepare, |request| {
                 black_box(host.record(black_box(request)));
+            })
+        });
+    });
+    drop(world);
+
+    let mut world = None;
+    group.bench_function("schnellru", |b| {
+        let (fleet, peer, prepared) = world.get_or_insert_with(|| {
+            let mut fleet = Fleet::new(families, capacity);
+            let mut peer = Peer::new(&fleet.machines);
+            for request in fleet.next_requests() {
+                peer.record_in(family_of(&request), &request);
+            }
+            let prepared = Prepared::new(fleet.next_requests());
+            (fleet, peer, prepared)
+        });
+        b.iter_custom(|iterations| {
+            let prepare = || fleet.next_requests();
+            prepared.timed(iterations, prepare, |request| {
+                let request = black_box(request);
+                black_box(peer.record_in(family_of(request), request));
+            })
+        });
+    });
+    drop(world);
+
+    let mut world = None;
+    group.bench_function("schnellru-by-id", |b| {
+        let (fleet, peer, prepared) = world.get_or_insert_with(|| {
+            let mut fleet = Fleet::new(families, capacity);
+            let mut peer = Peer::new(&fleet.machines);
+            for request in fleet.next_requests() {
+                peer.record(&request);
+            }
+            let prepared = Prepared::new(fleet.next_requests());
+            (fleet, peer, prepared)
+        });
+        b.iter_custom(|iterations| {
+            let prepare = || fleet.next_requests();
+            prepared.timed(iterations, prepare, |request| {
+                black_box(peer.record(black_box(request)));
             })
         });
     });
@@ -190,7 +234,9 @@ impl Machines {
         let families = self.live.chunks(self.capacity + 1);
         let records = |machines: &[Cmid]| {
             let records = machines.iter().take(self.capacity);
-            records.map(|&cmid| (cmid, Tick::ZERO)).collect()
+            let mut map = HashMap::with_capacity_and_hasher(self.capacity, seeded_hash());
+            map.extend(records.map(|&cmid| (cmid, Tick::ZERO)));
+            map
         };
         families.map(records).collect()
     }
@@ -222,7 +268,7 @@ impl Fleet {
         for place in 0..capacity {
             let families = self.machines.live.chunks(capacity + 1);
             for (family, machines) in families.enumerate() {
-                let recorded = host.record(&self.request(family, machines[place]));
+                let recorded = host.record(&request(family, machines[place], self.threshold));
                 assert_eq!((recorded.change, recorded.dropped), (Change::New, None));
             }
         }
@@ -239,31 +285,18 @@ impl Fleet {
         let family = self.machines.any_family();
         if self.machines.below(10) > 0 {
             let cmid = self.machines.any_machine(family);
-            let request = self.request(family, cmid);
+            let request = request(family, cmid, self.threshold);
             let recorded = self.scout.record(&request);
             assert_eq!(recorded.change, Change::Renewed);
             return request;
         }
         let cmid = self.machines.new_machine(family);
-        let request = self.request(family, cmid);
+        let request = request(family, cmid, self.threshold);
         let recorded = self.scout.record(&request);
         assert_eq!(recorded.change, Change::New);
         self.machines
             .drop_machine(family, recorded.dropped.unwrap());
         request
-    }
-
-    fn request(&self, family: usize, cmid: Cmid) -> Request {
-        let number = u128::try_from(family).unwrap();
-        Request {
-            counted_id: CountedId::new(Uuid::from_u128(number << 64 | 0xc0de)),
-            cmid,
-            threshold: self.threshold,
-            license_status: LicenseStatus::Licensed,
-            virtual_machine: false,
-            source: None,
-            quota: None,
-        }
     }
 }
 
@@ -285,6 +318,101 @@ impl Host {
         self.now = self.now.after(MILLISECOND);
         self.table.record(request, self.now)
     }
+}
+
+/// What schnellru needs around it for exact counts and exact recency: less than a table does, which
+/// also counts requests by licence status, twice, and knows which of all families expires next.
+struct Peer {
+    families: Vec<LruMap<Cmid, Kept, ByLength, FixedState>>,
+    by_id: HashMap<CountedId, usize, FixedState>,
+    now: Now,
+}
+
+/// What is kept of a machine.
+struct Kept {
+    expires: Tick,
+    last_request: Timestamp,
+}
+
+impl Peer {
+    /// One that all machines have asked once.
+    fn new(machines: &Machines) -> Self {
+        let families = machines.free.len();
+        let by_id = (0..families).map(|family| (counted_id(family), family));
+        let capacity = ByLength::new(u32::try_from(machines.capacity).unwrap());
+        let family = |_| LruMap::with_hasher(capacity, seeded_hash());
+        let mut peer = Self {
+            families: (0..families).map(family).collect(),
+            by_id: by_id.collect(),
+            now: now(),
+        };
+        let threshold = Threshold::new(1).unwrap();
+        for place in 0..machines.capacity {
+            for (family, live) in machines.live.chunks(machines.capacity + 1).enumerate() {
+                let (count, _) = peer.record(&request(family, live[place], threshold));
+                assert_eq!(count, place + 1);
+            }
+        }
+        peer
+    }
+
+    fn record(&mut self, request: &Request) -> (usize, Change) {
+        let family = self.by_id[&request.counted_id];
+        self.record_in(family, request)
+    }
+
+    /// The count, and what became of the machine's record.
+    #[inline]
+    fn record_in(&mut self, family: usize, request: &Request) -> (usize, Change) {
+        self.now = self.now.after(MILLISECOND);
+        let family = &mut self.families[family];
+        while let Some((_, oldest)) = family.peek_oldest()
+            && oldest.expires <= self.now.tick
+        {
+            family.pop_oldest();
+        }
+        let kept = Kept {
+            expires: self.now.tick.saturating_add(Config::DEFAULT_RETENTION),
+            last_request: self.now.wall,
+        };
+        let change = match family.get(&request.cmid) {
+            Some(known) => {
+                *known = kept;
+                Change::Renewed
+            }
+            None => {
+                family.insert(request.cmid, kept);
+                Change::New
+            }
+        };
+        (family.len(), change)
+    }
+}
+
+fn seeded_hash() -> FixedState {
+    FixedState::with_seed(entropy().next_u64())
+}
+
+fn request(family: usize, cmid: Cmid, threshold: Threshold) -> Request {
+    Request {
+        counted_id: counted_id(family),
+        cmid,
+        threshold,
+        license_status: LicenseStatus::Licensed,
+        virtual_machine: false,
+        source: None,
+        quota: None,
+    }
+}
+
+fn counted_id(family: usize) -> CountedId {
+    let number = u128::try_from(family).unwrap();
+    CountedId::new(Uuid::from_u128(number << 64 | 0xc0de))
+}
+
+/// The number in the id that [`counted_id`] makes.
+fn family_of(request: &Request) -> usize {
+    usize::try_from(request.counted_id.as_uuid().as_u128() >> 64).unwrap()
 }
 
 /// A random id whose last four bytes are the machine's place in its family.

@@ -1,11 +1,12 @@
 use crate::Admission;
 use core::time::Duration;
+use kms_core::Tick;
 
 /// What an administrator may choose about the count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    // INVARIANT: whole milliseconds, at least MIN_RETENTION.
-    retention: Duration,
+    // INVARIANT: at least MIN_RETENTION. In the unit of ticks, as each request adds it to one.
+    retention_millis: u64,
     count_virtual_machines: bool,
     admission: Admission,
     // INVARIANT: every machine counts: virtual ones do, and the admission is `Compat`. Asked for each request.
@@ -22,7 +23,7 @@ impl Config {
     /// How long a machine counts after its last request.
     #[must_use]
     pub const fn retention(&self) -> Duration {
-        self.retention
+        Duration::from_millis(self.retention_millis)
     }
 
     /// Whether requests of virtual machines count.
@@ -41,9 +42,9 @@ impl Config {
     /// dropped, and less than [`MIN_RETENTION`](Self::MIN_RETENTION) is taken as that.
     #[must_use]
     pub fn with_retention(self, retention: Duration) -> Self {
-        let millis = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
+        let retention = retention.max(Self::MIN_RETENTION);
         Self {
-            retention: Duration::from_millis(millis).max(Self::MIN_RETENTION),
+            retention_millis: u64::try_from(retention.as_millis()).unwrap_or(u64::MAX),
             ..self
         }
     }
@@ -79,17 +80,23 @@ impl Config {
             ..self
         }
     }
+
+    /// When the record of a machine that asks at `tick` is gone.
+    pub(crate) const fn expiry(&self, tick: Tick) -> Tick {
+        Tick::from_millis(tick.as_millis().saturating_add(self.retention_millis))
+    }
 }
 
 impl Default for Config {
     /// 30 days, virtual machines count, and so does every machine that asks.
     fn default() -> Self {
         Self {
-            retention: Self::DEFAULT_RETENTION,
+            retention_millis: 0,
             count_virtual_machines: true,
             admission: Admission::Compat,
             counts_everyone: true,
         }
+        .with_retention(Self::DEFAULT_RETENTION)
     }
 }
 

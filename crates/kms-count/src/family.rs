@@ -130,15 +130,16 @@ impl Family {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn next_expiry(&self) -> Option<Tick> {
         self.records.next_expiry()
     }
 
-    pub(crate) fn expire(&mut self, clock: Tick, seeds: &Seeds) -> usize {
+    pub(crate) fn expire(&mut self, clock: Tick) -> usize {
         let Some(guard) = &mut self.guard else {
-            return self.records.expire(clock, seeds, |_| ());
+            return self.records.expire(clock, |_| ());
         };
-        let expired = self.records.expire(clock, seeds, |cmid| guard.forget(cmid));
+        let expired = self.records.expire(clock, |cmid| guard.forget(cmid));
         if self.records.len() == 0 {
             self.guard = None;
         }
@@ -150,7 +151,7 @@ impl Family {
     }
 
     /// Takes note of a request: of its product always, of its machine only where `config` admits it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(
         &mut self,
         request: &Request,
@@ -180,17 +181,29 @@ impl Family {
             cmid: request.cmid,
             last_request: wall,
         };
-        let hash = seeds.hash(record.cmid);
-        if self.records.renew(hash, record, expires) {
+        if self.records.renew(seeds.hash(record.cmid), record, expires) {
             return (Change::Renewed, None);
         }
+        (Change::New, self.add(request.cmid, wall, expires, seeds))
+    }
+
+    /// Adds a machine that has no record, and says which had to leave for it.
+    #[inline(never)]
+    fn add(
+        &mut self,
+        cmid: Cmid,
+        last_request: Timestamp,
+        expires: Tick,
+        seeds: &Seeds,
+    ) -> Option<Cmid> {
         let dropped = if self.count() >= self.capacity() {
-            self.records.remove_oldest(seeds)
+            self.records.remove_oldest()
         } else {
             None
         };
-        self.records.add(hash, record, expires, seeds);
-        (Change::New, dropped)
+        let record = CompactRecord { cmid, last_request };
+        self.records.add(seeds.hash(cmid), record, expires, seeds);
+        dropped
     }
 
     /// Every admission policy stands here, between the request and the records.

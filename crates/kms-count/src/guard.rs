@@ -205,9 +205,7 @@ mod tests {
             assert_eq!(guard.newcomers.len(), held);
             assert_eq!(guard.sources.len(), held);
         }
-        records.expire(Tick::from_millis(1 << 40), &seeds, |cmid| {
-            guard.forget(cmid)
-        });
+        records.expire(Tick::from_millis(1 << 40), |cmid| guard.forget(cmid));
         assert!(
             guard.machines.is_empty() && guard.newcomers.is_empty() && guard.sources.is_empty()
         );

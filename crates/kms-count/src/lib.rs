@@ -9,6 +9,7 @@ mod admission;
 mod compact;
 mod config;
 mod counters;
+mod families;
 mod family;
 mod guard;
 mod next_expiry;
@@ -19,6 +20,7 @@ mod seeds;
 mod snapshot;
 mod source;
 mod table;
+mod work;
 
 pub use admission::{Admission, Guarded, Quota};
 pub use config::Config;

@@ -1,83 +1,95 @@
 //! The records of one family, in the order of their last requests.
 //!
-//! A list threaded through a vector, and an index of it by CMID. All records are kept equally long,
-//! so the order of the last requests is the order in which they expire: whatever leaves, because
-//! its time is over or to make room, leaves at the old end. However long the list is, a request
-//! touches the record, its two neighbours and the two ends.
+//! A hash table whose slots are also threaded on a list. All records are kept equally long, so the
+//! order of the last requests is the order in which they expire: whatever leaves, because its time
+//! is over or to make room, leaves at the old end. However long the list is, a request touches the
+//! record, its two neighbours and the newest: no memory but the table's stands between them.
+//!
+//! A link is the number of a bucket, which holds until the table moves its slots. It only does when
+//! it is full and one more is inserted, so a full one is never inserted into, but built anew.
 
-use crate::{compact::CompactRecord as Record, seeds::Seeds};
-use alloc::vec::Vec;
-use core::num::NonZeroU32;
+use crate::{compact::CompactRecord as Record, seeds::Seeds, work};
 use hashbrown::HashTable;
 use kms_core::{Cmid, Tick};
 
 #[derive(Debug)]
 pub(crate) struct RecencyList {
-    // INVARIANT: holds the place of each record in the list, and no other.
-    index: HashTable<Place>,
-    slots: Slots,
-    oldest: Option<Place>,
-    newest: Option<Place>,
-    // INVARIANT: the first of the slots that are not in the list, chained by `newer`.
-    free: Option<Place>,
+    // INVARIANT: by `older` and `newer` a list of all slots, from `oldest` to `newest`.
+    table: HashTable<Slot>,
+    oldest: Bucket,
+    newest: Bucket,
+    // INVARIANT: that of the oldest slot. Kept here because it is looked at with each request.
+    next_expiry: Tick,
 }
-
-/// Where a record stands in the vector, counted from 1 so that an `Option` of it is four bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place(NonZeroU32);
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     record: Record,
     expires: Tick,
-    older: Option<Place>,
-    newer: Option<Place>,
+    older: Bucket,
+    newer: Bucket,
 }
+
+/// The number of a slot's bucket in the table, or `NONE`.
+type Bucket = u32;
+
+/// No table has as many buckets.
+const NONE: Bucket = Bucket::MAX;
 
 impl RecencyList {
     /// An empty list. It holds no memory.
     pub(crate) const fn new() -> Self {
         Self {
-            index: HashTable::new(),
-            slots: Slots(Vec::new()),
-            oldest: None,
-            newest: None,
-            free: None,
+            table: HashTable::new(),
+            oldest: NONE,
+            newest: NONE,
+            next_expiry: Tick::MAX,
         }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> u32 {
-        // INVARIANT: no longer than the highest capacity, two million.
-        u32::try_from(self.index.len()).unwrap_or(u32::MAX)
+        number(self.table.len())
     }
 
     /// When the oldest record is gone.
+    #[inline]
     pub(crate) fn next_expiry(&self) -> Option<Tick> {
-        Some(self.slots.get(self.oldest?)?.expires)
+        (self.oldest != NONE).then_some(self.next_expiry)
     }
 
     /// The records, oldest to newest.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Record> {
-        let at = |place: Option<Place>| place.and_then(|place| self.slots.get(place));
-        core::iter::successors(at(self.oldest), move |slot| at(slot.newer)).map(|slot| slot.record)
+        self.slots().map(|slot| slot.record)
     }
 
     /// Makes the record of `record`'s machine the newest, with its new time; false when there is none.
     ///
     /// `expires` must not be earlier than that of any record here, and `hash` that of the machine.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn renew(&mut self, hash: u64, record: Record, expires: Tick) -> bool {
-        let slots = &self.slots;
-        let is_same = |&place: &Place| {
-            slots
-                .get(place)
-                .is_some_and(|slot| slot.record.cmid == record.cmid)
-        };
-        let Some(&place) = self.index.find(hash, is_same) else {
+        let newest = self.newest;
+        let Ok(entry) = self.table.find_entry(hash, |slot| is_of(slot, record.cmid)) else {
             return false;
         };
-        self.unlink(place);
-        self.link_newest(place, record, expires);
+        let bucket = number(entry.bucket_index());
+        let slot = entry.into_mut();
+        slot.record.last_request = record.last_request;
+        slot.expires = expires;
+        if bucket == newest {
+            // Whether it is the oldest as well.
+            if slot.older == NONE {
+                self.next_expiry = expires;
+            }
+            return true;
+        }
+        let (older, newer) = (slot.older, slot.newer);
+        (slot.older, slot.newer) = (newest, NONE);
+        self.join(older, newer);
+        if let Some(slot) = self.slot_mut(newest) {
+            slot.newer = bucket;
+        }
+        self.newest = bucket;
         true
     }
 
@@ -85,176 +97,148 @@ impl RecencyList {
     ///
     /// `expires` must not be earlier than that of any record here, and `hash` that of the machine.
     pub(crate) fn add(&mut self, hash: u64, record: Record, expires: Tick, seeds: &Seeds) {
-        let Some(place) = self.free_slot(record, expires) else {
-            return;
-        };
-        self.link_newest(place, record, expires);
-        let slots = &self.slots;
-        self.index.insert_unique(hash, place, |&place| {
-            // INVARIANT: each place in the index has its slot.
-            slots
-                .get(place)
-                .map_or(0, |slot| seeds.hash(slot.record.cmid))
-        });
+        if self.table.len() == self.table.capacity() {
+            self.rebuild(seeds);
+        }
+        self.insert(hash, record, expires);
     }
 
-    /// Removes the records that are gone at `clock`, tells `on_gone` of each, and says how many they
-    /// were.
+    /// Removes the records that are gone at `clock`, tells `gone` whose they were, oldest first, and
+    /// says how many.
     ///
     /// A record at the end of time, [`Tick::MAX`], never goes.
-    pub(crate) fn expire(
-        &mut self,
-        clock: Tick,
-        seeds: &Seeds,
-        mut on_gone: impl FnMut(Cmid),
-    ) -> usize {
+    pub(crate) fn expire(&mut self, clock: Tick, mut gone: impl FnMut(Cmid)) -> usize {
         let mut expired = 0;
         while self
             .next_expiry()
             .is_some_and(|expires| expires <= clock && expires != Tick::MAX)
-            && let Some(cmid) = self.remove_oldest(seeds)
+            && let Some(cmid) = self.remove_oldest()
         {
-            on_gone(cmid);
+            gone(cmid);
             expired += 1;
         }
-        if expired > 0 && self.index.is_empty() {
+        if expired > 0 && self.table.is_empty() {
             // A family that has gone silent gives its memory back.
             *self = Self::new();
         }
         expired
     }
 
-    pub(crate) fn remove_oldest(&mut self, seeds: &Seeds) -> Option<Cmid> {
-        let place = self.oldest?;
-        let cmid = self.slots.get(place)?.record.cmid;
-        if let Ok(entry) = self.index.find_entry(seeds.hash(cmid), |&other| {
-            work::step();
-            other == place
-        }) {
-            entry.remove();
-        }
-        self.unlink(place);
-        if let Some(slot) = self.slots.get_mut(place) {
-            slot.newer = self.free;
-            self.free = Some(place);
-        }
-        Some(cmid)
+    /// Removes the record of the machine that asked longest ago, and says whose it was.
+    #[inline]
+    pub(crate) fn remove_oldest(&mut self) -> Option<Cmid> {
+        self.remove_at(self.oldest)
     }
 
-    /// Removes the record of this machine, if there is one. `hash` must be that of the machine.
-    pub(crate) fn remove(&mut self, hash: u64, cmid: Cmid) {
-        let slots = &self.slots;
-        let is_same = |&place: &Place| {
-            slots
-                .get(place)
-                .is_some_and(|slot| slot.record.cmid == cmid)
-        };
-        let Ok(entry) = self.index.find_entry(hash, is_same) else {
-            return;
-        };
-        let (place, _) = entry.remove();
-        self.unlink(place);
-        if let Some(slot) = self.slots.get_mut(place) {
-            slot.newer = self.free;
-            self.free = Some(place);
-        }
+    /// Removes the record of a machine, wherever in the order it stands; false when there is none.
+    /// `hash` must be that of the machine.
+    pub(crate) fn remove(&mut self, hash: u64, cmid: Cmid) -> bool {
+        self.table
+            .find_bucket_index(hash, |slot| is_of(slot, cmid))
+            .and_then(|bucket| self.remove_at(number(bucket)))
+            .is_some()
     }
 
-    fn unlink(&mut self, place: Place) {
-        let Some(&Slot { older, newer, .. }) = self.slots.get(place) else {
-            return;
-        };
-        match older.and_then(|older| self.slots.get_mut(older)) {
-            Some(older) => older.newer = newer,
-            None => self.oldest = newer,
-        }
-        match newer.and_then(|newer| self.slots.get_mut(newer)) {
-            Some(newer) => newer.older = older,
+    #[inline]
+    fn remove_at(&mut self, bucket: Bucket) -> Option<Cmid> {
+        work::step();
+        let entry = self.table.get_bucket_entry(bucket as usize).ok()?;
+        let (slot, _) = entry.remove();
+        self.join(slot.older, slot.newer);
+        Some(slot.record.cmid)
+    }
+
+    /// Makes two slots, or an end of the list where there is none, neighbours.
+    #[inline(always)]
+    fn join(&mut self, older: Bucket, newer: Bucket) {
+        // Neighbours are only written to: nothing waits for a write to memory far away.
+        match self.slot_mut(newer) {
+            Some(slot) => slot.older = older,
             None => self.newest = older,
         }
+        match self.slot_mut(older) {
+            Some(slot) => slot.newer = newer,
+            None => self.begin_at(newer),
+        }
     }
 
-    /// Writes a slot that is not in the list and puts it at the new end.
-    fn link_newest(&mut self, place: Place, record: Record, expires: Tick) {
-        if let Some(slot) = self.slots.get_mut(place) {
-            *slot = Slot {
-                record,
-                expires,
-                older: self.newest,
-                newer: None,
-            };
-        }
-        match self.newest.and_then(|newest| self.slots.get_mut(newest)) {
-            Some(newest) => newest.newer = Some(place),
-            None => self.oldest = Some(place),
-        }
-        self.newest = Some(place);
+    /// Makes a slot, if there is one, the oldest.
+    #[inline(never)]
+    fn begin_at(&mut self, oldest: Bucket) {
+        self.oldest = oldest;
+        self.next_expiry = self.slot(oldest).map_or(Tick::MAX, |slot| slot.expires);
     }
 
-    /// A slot that is not in the list; a new one where none is free.
-    fn free_slot(&mut self, record: Record, expires: Tick) -> Option<Place> {
-        let Some(place) = self.free else {
-            return self.slots.push(Slot {
-                record,
-                expires,
-                older: None,
-                newer: None,
-            });
+    /// Adds the newest slot. The table must not be full.
+    #[inline]
+    fn insert(&mut self, hash: u64, record: Record, expires: Tick) {
+        work::step();
+        let newest = self.newest;
+        let slot = Slot {
+            record,
+            expires,
+            older: newest,
+            newer: NONE,
         };
-        self.free = self.slots.get(place)?.newer;
-        Some(place)
+        // INVARIANT: there is room, so no hash but this one is asked for.
+        let entry = self.table.insert_unique(hash, slot, |_| hash);
+        let bucket = number(entry.bucket_index());
+        match self.slot_mut(newest) {
+            Some(slot) => slot.newer = bucket,
+            None => {
+                self.oldest = bucket;
+                self.next_expiry = expires;
+            }
+        }
+        self.newest = bucket;
     }
-}
 
-#[derive(Debug)]
-struct Slots(Vec<Slot>);
+    /// Moves all to a new table: a larger one when this one is full of records, one of the same size
+    /// when it is full of the marks of those that left.
+    #[cold]
+    fn rebuild(&mut self, seeds: &Seeds) {
+        let len = self.table.len();
+        // With less room to spare, the marks would soon fill it again.
+        let capacity = len + len / 4 + 1;
+        let mut rebuilt = Self {
+            table: HashTable::with_capacity(capacity),
+            ..Self::new()
+        };
+        for slot in self.slots() {
+            let hash = seeds.hash(slot.record.cmid);
+            rebuilt.insert(hash, slot.record, slot.expires);
+        }
+        *self = rebuilt;
+    }
 
-impl Slots {
-    fn get(&self, place: Place) -> Option<&Slot> {
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        core::iter::successors(self.slot(self.oldest), |slot| self.slot(slot.newer))
+    }
+
+    fn slot(&self, bucket: Bucket) -> Option<&Slot> {
         work::step();
-        self.0.get(place.index())
+        self.table.get_bucket(bucket as usize)
     }
 
-    fn get_mut(&mut self, place: Place) -> Option<&mut Slot> {
-        work::step();
-        self.0.get_mut(place.index())
-    }
-
-    /// The place of the new last slot; `None`, and no slot, when there are 2^32 - 1 already.
-    fn push(&mut self, slot: Slot) -> Option<Place> {
-        let number = u32::try_from(self.0.len()).ok()?.checked_add(1)?;
-        let place = Place(NonZeroU32::new(number)?);
-        self.0.push(slot);
-        Some(place)
-    }
-}
-
-impl Place {
-    const fn index(self) -> usize {
-        self.0.get() as usize - 1
-    }
-}
-
-/// Counts how many slots and places are looked at, in tests only.
-mod work {
-    #[cfg(test)]
-    std::thread_local! {
-        static STEPS: core::cell::Cell<u64> = const { core::cell::Cell::new(0) };
-    }
-
-    #[cfg(test)]
-    pub(super) fn step() {
-        STEPS.set(STEPS.get() + 1);
-    }
-
-    #[cfg(not(test))]
     #[inline(always)]
-    pub(super) const fn step() {}
-
-    #[cfg(test)]
-    pub(super) fn steps() -> u64 {
-        STEPS.get()
+    fn slot_mut(&mut self, bucket: Bucket) -> Option<&mut Slot> {
+        work::step();
+        self.table.get_bucket_mut(bucket as usize)
     }
+}
+
+#[inline(always)]
+fn is_of(slot: &Slot, cmid: Cmid) -> bool {
+    work::step();
+    slot.record.cmid == cmid
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "two million records have four million buckets"
+)]
+const fn number(size: usize) -> u32 {
+    size as u32
 }
 
 #[cfg(test)]
@@ -271,7 +255,7 @@ mod tests {
         let (hash, expires) = (seeds.hash(cmid), Tick::from_millis(at));
         if !list.renew(hash, record, expires) {
             if list.len() >= capacity {
-                list.remove_oldest(seeds);
+                list.remove_oldest();
             }
             list.add(hash, record, expires, seeds);
         }
@@ -323,7 +307,7 @@ mod tests {
         for size in [50, 1_000, 60_000] {
             let (renewal, filling, dropping) = work(size);
             assert!(
-                renewal <= 12 && filling <= 6 && dropping <= 14,
+                renewal <= 12 && filling <= 10 && dropping <= 14,
                 "{size} records: {renewal}, {filling}, {dropping}"
             );
         }
@@ -335,14 +319,42 @@ mod tests {
         let seeds = Seeds::new(&mut entropy);
         for size in [50, 10_000] {
             let mut list = RecencyList::new();
-            for cmid in cmids(size, &mut entropy) {
+            let machines = cmids(size, &mut entropy);
+            for &cmid in &machines {
                 record_at(&mut list, &seeds, cmid, 7, 1_000_000);
             }
             let before = work::steps();
-            assert_eq!(list.expire(Tick::from_millis(7), &seeds, |_| ()), size);
+            let mut gone = Vec::new();
+            let expired = list.expire(Tick::from_millis(7), |cmid| gone.push(cmid));
+            assert_eq!((expired, gone), (size, machines));
             let steps = work::steps() - before;
             assert!(steps <= 10 * size as u64, "{size} records: {steps}");
         }
+    }
+
+    #[test]
+    fn a_machine_is_removed_from_either_end_and_from_between() {
+        let mut entropy = SeededEntropy::new(3);
+        let seeds = Seeds::new(&mut entropy);
+        let mut list = RecencyList::new();
+        let machines = cmids(5, &mut entropy);
+        for (&cmid, at) in machines.iter().zip(1..) {
+            record_at(&mut list, &seeds, cmid, at, 5);
+        }
+        for (which, left) in [(2, &[0, 1, 3, 4][..]), (0, &[1, 3, 4]), (4, &[1, 3])] {
+            let cmid = machines[which];
+            assert!(list.remove(seeds.hash(cmid), cmid));
+            assert!(!list.remove(seeds.hash(cmid), cmid));
+            let left: Vec<Cmid> = left.iter().map(|&index| machines[index]).collect();
+            assert_eq!(
+                list.iter().map(|record| record.cmid).collect::<Vec<_>>(),
+                left
+            );
+        }
+        assert_eq!(
+            (list.len(), list.next_expiry()),
+            (2, Some(Tick::from_millis(2)))
+        );
     }
 
     #[test]
@@ -351,27 +363,27 @@ mod tests {
         let mut entropy = SeededEntropy::new(2);
         let seeds = Seeds::new(&mut entropy);
         let mut list = RecencyList::new();
-        let held = |list: &RecencyList| (list.slots.0.capacity(), list.index.capacity());
-        assert_eq!(held(&list), (0, 0));
+        let held = |list: &RecencyList| list.table.capacity();
+        assert_eq!(held(&list), 0);
         let machines = cmids(3, &mut entropy);
         for &cmid in &machines {
             record_at(&mut list, &seeds, cmid, 1, 2_000_000);
         }
-        assert!(held(&list) <= (4, 3), "{:?}", held(&list));
+        assert!(held(&list) <= 7, "{:?}", held(&list));
         // Places are used again, whoever left them.
         for (cmid, at) in cmids(500, &mut entropy).into_iter().zip(2..) {
             record_at(&mut list, &seeds, cmid, at, 4);
-            list.expire(Tick::from_millis(at - 1), &seeds, |_| ());
+            list.expire(Tick::from_millis(at - 1), |_| ());
         }
         for (cmid, at) in cmids(4, &mut entropy).into_iter().zip(600..) {
             record_at(&mut list, &seeds, cmid, at, 4);
         }
-        list.expire(Tick::from_millis(602), &seeds, |_| ());
+        list.expire(Tick::from_millis(602), |_| ());
         for cmid in cmids(3, &mut entropy) {
             record_at(&mut list, &seeds, cmid, 700, 4);
         }
-        assert_eq!((list.len(), list.slots.0.len()), (4, 4));
-        list.expire(Tick::from_millis(1 << 40), &seeds, |_| ());
-        assert_eq!(held(&list), (0, 0));
+        assert_eq!((list.len(), held(&list)), (4, 7));
+        list.expire(Tick::from_millis(1 << 40), |_| ());
+        assert_eq!(held(&list), 0);
     }
 }

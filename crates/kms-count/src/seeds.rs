@@ -1,6 +1,6 @@
 use core::{fmt, hash::Hasher};
 use foldhash::{SharedSeed, fast::FoldHasher};
-use kms_core::{Cmid, Entropy};
+use kms_core::{Cmid, CountedId, Entropy};
 
 /// The secret of the index. Clients choose their CMIDs: one who could tell which of them share a
 /// bucket could make every lookup slow.
@@ -19,8 +19,18 @@ impl Seeds {
 
     #[inline]
     pub(crate) fn hash(&self, cmid: Cmid) -> u64 {
+        self.hash_of(cmid.as_uuid().as_u128())
+    }
+
+    #[inline]
+    pub(crate) fn hash_family(&self, counted_id: CountedId) -> u64 {
+        self.hash_of(counted_id.as_uuid().as_u128())
+    }
+
+    #[inline]
+    fn hash_of(&self, id: u128) -> u64 {
         let mut hasher = FoldHasher::with_seed(self.hasher, &self.shared);
-        hasher.write_u128(cmid.as_uuid().as_u128());
+        hasher.write_u128(id);
         hasher.finish()
     }
 }

@@ -1,8 +1,8 @@
 use crate::{
     Change, Config, Counters, Family, Recorded, Request, RestoreError, Snapshot,
-    next_expiry::NextExpiries, seeds::Seeds,
+    families::Families, next_expiry::NextExpiries, seeds::Seeds,
 };
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 use kms_core::{CountedId, Entropy, LicenseStatus, Now, Tick};
 
 /// The activation count of a host: the client machine ids of the last 30 days, by family.
@@ -18,9 +18,7 @@ pub struct CmidTable {
     // INVARIANT: the latest tick that any call brought.
     clock: Tick,
     counters: Counters,
-    families: Vec<Family>,
-    // INVARIANT: the index in `families` of each of them.
-    by_id: BTreeMap<CountedId, usize>,
+    families: Families,
     next_expiries: NextExpiries,
 }
 
@@ -38,9 +36,8 @@ impl CmidTable {
             seeds: Seeds::new(entropy),
             clock: Tick::ZERO,
             counters: Counters::ZERO,
-            families: Vec::new(),
-            by_id: BTreeMap::new(),
-            next_expiries: NextExpiries::default(),
+            families: Families::new(),
+            next_expiries: NextExpiries::new(),
         }
     }
 
@@ -66,12 +63,13 @@ impl CmidTable {
         table.counters = snapshot.counters;
         for (index, family) in snapshot.families.iter().enumerate() {
             let counted_id = family.counted_id;
-            if table.by_id.contains_key(&counted_id) {
+            if table.family(counted_id).is_some() {
                 return Err(RestoreError::DuplicateFamily { counted_id, index });
             }
             let family = Family::restore(family, &config, &table.seeds, now)?;
             let index = table.add_family(family);
-            table.update_expiry(index);
+            let next_expiry = table.families.get(index).and_then(Family::next_expiry);
+            table.update_expiry(index, next_expiry);
         }
         table.advance(now.tick);
         Ok(table)
@@ -89,10 +87,10 @@ impl CmidTable {
     /// Takes note of a request that is going to be answered, and says with which count.
     ///
     /// The work does not grow with the table, apart from the expiry of other records, once each,
-    /// and the growth of memory, which doubles. It grows with the logarithm of the number of families.
+    /// and the growth of memory, which doubles.
     pub fn record(&mut self, request: &Request, now: Now) -> Recorded {
         let expired = self.advance(now.tick);
-        let expires = self.clock.saturating_add(self.config.retention());
+        let expires = self.config.expiry(self.clock);
         let index = self.find_or_add_family(request);
         let Some((index, family)) =
             index.and_then(|index| Some((index, self.families.get_mut(index)?)))
@@ -108,8 +106,17 @@ impl CmidTable {
         self.counters.add_answered(request.license_status);
         let (change, dropped) =
             family.record(request, &self.config, now.wall, expires, &self.seeds);
-        let count = family.count();
-        self.update_expiry(index);
+        let (count, next_expiry) = (family.count(), family.next_expiry());
+        self.update_expiry(index, next_expiry);
+        // Apart from the others, so that nothing is written for the `dropped` that most have not.
+        if change == Change::Renewed {
+            return Recorded {
+                count,
+                change,
+                dropped: None,
+                expired,
+            };
+        }
         Recorded {
             count,
             change,
@@ -127,8 +134,8 @@ impl CmidTable {
         license_status: Option<LicenseStatus>,
     ) {
         self.counters.add_failed(license_status);
-        let index = counted_id.and_then(|counted_id| self.by_id.get(&counted_id));
-        if let Some(family) = index.and_then(|&index| self.families.get_mut(index)) {
+        let index = counted_id.and_then(|counted_id| self.families.find(counted_id, &self.seeds));
+        if let Some(family) = index.and_then(|index| self.families.get_mut(index)) {
             family.add_failed(license_status);
         }
     }
@@ -143,10 +150,7 @@ impl CmidTable {
     /// [`handle_timeout`](Self::handle_timeout) has something to do. `None` when no record will be.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Tick> {
-        self.next_expiries
-            .next()
-            .map(|(expiry, _)| expiry)
-            .filter(|&expiry| expiry < Tick::MAX)
+        Some(self.next_expiries.tick()).filter(|&expiry| expiry < Tick::MAX)
     }
 
     /// What the host was told to do.
@@ -157,15 +161,16 @@ impl CmidTable {
 
     /// The families to which a valid request has come, by ascending counted id.
     pub fn families(&self) -> impl Iterator<Item = &Family> {
-        self.by_id
-            .values()
-            .filter_map(|&index| self.families.get(index))
+        let mut families: Vec<&Family> = self.families.iter().collect();
+        families.sort_unstable_by_key(|family| family.counted_id());
+        families.into_iter()
     }
 
     /// The family, if a valid request has come to it.
     #[must_use]
     pub fn family(&self, counted_id: CountedId) -> Option<&Family> {
-        self.families.get(*self.by_id.get(&counted_id)?)
+        let index = self.families.find(counted_id, &self.seeds)?;
+        self.families.get(index)
     }
 
     /// The counters over all families and the requests that belong to none.
@@ -178,7 +183,7 @@ impl CmidTable {
     /// all families, and -1 before the first valid request ever.
     #[must_use]
     pub fn shown_count(&self) -> i64 {
-        if self.families.is_empty() {
+        if self.families.len() == 0 {
             -1
         } else {
             self.families
@@ -197,41 +202,52 @@ impl CmidTable {
     }
 
     /// Moves the clock on and removes what is over.
+    #[inline(always)]
     fn advance(&mut self, tick: Tick) -> usize {
         self.clock = self.clock.max(tick);
+        if self.next_expiries.tick() <= self.clock {
+            self.expire()
+        } else {
+            0
+        }
+    }
+
+    #[cold]
+    fn expire(&mut self) -> usize {
         let mut expired = 0;
         while let Some((expiry, index)) = self.next_expiries.next()
             && expiry <= self.clock
             && expiry != Tick::MAX
         {
+            let mut next_expiry = None;
             if let Some(family) = self.families.get_mut(index) {
-                expired += family.expire(self.clock, &self.seeds);
+                expired += family.expire(self.clock);
+                next_expiry = family.next_expiry();
             }
-            self.update_expiry(index);
+            self.update_expiry(index, next_expiry);
         }
         expired
     }
 
+    #[inline(always)]
     fn find_or_add_family(&mut self, request: &Request) -> Option<usize> {
-        if let Some(&index) = self.by_id.get(&request.counted_id) {
-            return Some(index);
-        }
-        if self.families.len() >= Self::MAX_FAMILIES {
-            return None;
+        let found = self.families.find_again(request.counted_id, &self.seeds);
+        if found.is_some() || self.families.len() >= Self::MAX_FAMILIES {
+            return found;
         }
         Some(self.add_family(Family::new(request.counted_id, request.threshold)))
     }
 
+    #[cold]
     fn add_family(&mut self, family: Family) -> usize {
-        let index = self.next_expiries.add_family();
-        self.by_id.insert(family.counted_id(), index);
-        self.families.push(family);
-        index
+        self.next_expiries.add_family();
+        self.families.add(family, &self.seeds)
     }
 
-    fn update_expiry(&mut self, index: usize) {
+    #[inline(always)]
+    fn update_expiry(&mut self, index: usize, next_expiry: Option<Tick>) {
         let families = &self.families;
-        self.next_expiries.update(index, |index| {
+        self.next_expiries.update(index, next_expiry, |index| {
             families.get(index).and_then(Family::next_expiry)
         });
     }
