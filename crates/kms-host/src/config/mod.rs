@@ -71,6 +71,11 @@ use std::path::{Path, PathBuf};
 /// [store]
 /// path = "host.db"               # SQLite database of records, counters, settings and events
 /// durability = "commit"          # "memory": nothing is kept, the count starts anew with the process
+/// events_days = 90               # days that events are kept
+/// events_megabytes = 256         # that events may take up; the oldest go first
+/// clients_days = 180             # days that a client is kept after its last request
+/// clients = 200000               # clients kept; those that have not asked for longest go first
+/// # allow_network_filesystem = true  # a store may be damaged there
 ///
 /// [admission]
 /// policy = "guarded"             # "compat": every machine counts, as documented
@@ -226,6 +231,8 @@ mod tests {
             config.count_virtual_machines && config.dns.is_none() && config.catalogue.is_none()
         );
         assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.store.path, Path::new("conf/host.db"));
+        assert_eq!(config.store.events_bytes, 256 * 1024 * 1024);
     }
 
     #[test]
@@ -257,6 +264,9 @@ mod tests {
             ("retention = 0", "allowed are 1 to 3650"),
             ("clock_tolerance = 0", "out of range"),
             ("unknown = 1", "unknown field `unknown`"),
+            ("store.events_megabytes = 0", "allowed are 1 to 65536"),
+            ("store.events_megabytes = 65537", "allowed are 1 to 65536"),
+            ("store.clients_days = 0", "allowed are 1 to 3650"),
             ("count_virtual_machines = \"yes\"", "expected a boolean"),
         ] {
             let error = parse(&format!("{base}{line}")).unwrap_err();

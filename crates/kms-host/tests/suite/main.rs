@@ -26,5 +26,7 @@ mod publisher;
 mod server;
 mod service;
 mod store;
+mod store_failure;
 mod store_fixture;
+mod store_retention;
 mod stores;

@@ -79,12 +79,51 @@ fn a_restart_finds_everything_and_a_clean_stop_leaves_one_file_beside_the_lock()
     assert_eq!(store.load().unwrap(), model.table.snapshot());
 }
 
+/// The transactions in a store's log: a frame that ends one says how large the database is then.
+fn transactions(place: &Place) -> usize {
+    let log = std::fs::read(place.folder.path().join("host.db-wal")).unwrap();
+    log.get(32..)
+        .unwrap_or_default()
+        .chunks(24 + 4096)
+        .filter(|frame| frame[4..8] != [0; 4])
+        .count()
+}
+
+#[test]
+fn entries_that_wait_for_the_disk_share_its_next_sync() {
+    let (place, mut model) = (Place::new(), Model::new());
+    let store = place.open();
+    let before = transactions(&place);
+    let other = rusqlite::Connection::open(place.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // The first waits for the other connection, as it would for a sync; the rest for the first.
+    let entries = answered(&mut model, 0..500);
+    let commits: Vec<_> = entries
+        .into_iter()
+        .map(|entry| store.commit(entry))
+        .collect();
+    other.execute_batch("ROLLBACK").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    for commit in commits {
+        runtime.block_on(commit).unwrap();
+    }
+    let shared = transactions(&place) - before;
+    assert!(shared <= 3, "{shared} transactions");
+    let reader = StoreReader::open(&place.path()).unwrap();
+    assert_eq!(reader.snapshot().unwrap(), model.table.snapshot());
+}
+
 #[test]
 fn events_come_back_as_they_were_and_in_their_order() {
     let (place, mut model) = (Place::new(), Model::new());
     let store = place.open();
     let domain: kms_srv::DomainName = "contoso.com".parse().unwrap();
-    let (at, code) = (Timestamp::from_millis(77), StatusCode::DNS_BADSIG);
+    let (at, code) = (
+        Timestamp::from_millis(model.now.wall.as_millis() - 77),
+        StatusCode::DNS_BADSIG,
+    );
     let published = HostEvent::PublishFailed {
         code,
         domain: domain.clone(),

@@ -169,12 +169,10 @@ fn is_damage(error: &rusqlite::Error) -> bool {
     match error {
         Error::SqliteFailure(failure, _) => matches!(
             failure.code,
-            ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt
+            // Statements never change, so one that is refused lacks a table or a column.
+            ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::Unknown
         ),
-        Error::SqlInputError { error, .. } => {
-            // The schema lacks a table or a column, or cannot be read.
-            !matches!(error.code, ErrorCode::SystemIoFailure)
-        }
+        Error::SqlInputError { error, .. } => error.code == ErrorCode::Unknown,
         Error::FromSqlConversionFailure(..)
         | Error::IntegralValueOutOfRange(..)
         | Error::InvalidColumnType(..)

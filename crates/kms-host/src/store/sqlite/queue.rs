@@ -173,8 +173,8 @@ impl Queue {
 
     /// Waits for something to do, for at most `patience`.
     pub(super) fn take(&self, patience: Duration) -> Work {
-        let until = Instant::now() + patience;
         let mut inner = self.lock();
+        let until = Instant::now() + patience;
         loop {
             let failed = matches!(inner.mode, Mode::Failed { .. });
             let now = Instant::now();
@@ -327,3 +327,156 @@ const FULL: &str = "more requests wait for the disk than may; it is too slow for
 const SUMMED: &str = "many requests wait for the disk; this one's counters are kept, not its event";
 const NOT_TAKEN: &str = "it was opened anew, and the count has not begun again from it yet";
 pub(super) const STOPPED: &str = "the host is stopping";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::HostEvent;
+    use kms_core::{StatusCode, Timestamp};
+    use kms_count::{Change, Request};
+
+    const AT: Timestamp = Timestamp::from_millis(1);
+
+    fn answered() -> Entry {
+        let id = "00000000-0000-4000-8000-000000000001";
+        let request = Request {
+            counted_id: id.parse().unwrap(),
+            cmid: id.parse().unwrap(),
+            threshold: kms_core::Threshold::MIN,
+            license_status: LicenseStatus::Licensed,
+            virtual_machine: false,
+            source: None,
+        };
+        let event = crate::RequestProcessed {
+            code: StatusCode::OK,
+            required_count: 1,
+            machine_name: "ws-1".parse().unwrap(),
+            cmid: request.cmid,
+            client_time: AT,
+            virtual_machine: false,
+            license_status: LicenseStatus::Licensed,
+            minutes_remaining: 1,
+            activation_id: id.parse().unwrap(),
+        };
+        Entry::Answered {
+            request,
+            at: AT,
+            change: Change::New,
+            dropped: None,
+            event,
+        }
+    }
+
+    fn failed(license_status: Option<LicenseStatus>) -> Entry {
+        Entry::Failed {
+            counted_id: None,
+            license_status,
+            source: None,
+            at: AT,
+            event: None,
+        }
+    }
+
+    fn event() -> Entry {
+        let code = StatusCode::OK;
+        let event = HostEvent::StartFailed { code };
+        Entry::Event { at: AT, event }
+    }
+
+    #[test]
+    fn limit_queue_an_answer_beyond_it_fails_with_all_that_follow_and_those_before_are_written() {
+        let queue = Queue::new();
+        let waiting: Vec<_> = (0..QUEUE_LIMIT)
+            .map(|_| queue.push(answered()).unwrap())
+            .collect();
+        assert_eq!(queue.push(event()).unwrap_err().reason, FULL);
+        assert_eq!(
+            queue.health(),
+            StoreHealth::Working,
+            "an event moves no count"
+        );
+        assert_eq!(queue.push(answered()).unwrap_err().reason, FULL);
+        assert_eq!(queue.push(event()).unwrap_err().reason, FULL);
+        assert!(matches!(queue.health(), StoreHealth::Failed { .. }));
+        let mut batches = 0;
+        while let Work::Batch(items) = queue.take(Duration::ZERO) {
+            assert_eq!(items.len(), BATCH_LIMIT);
+            batches += 1;
+        }
+        assert_eq!(batches, QUEUE_LIMIT / BATCH_LIMIT);
+        assert!(matches!(queue.take(Duration::ZERO), Work::Failed(reason) if reason == FULL));
+        drop(waiting);
+    }
+
+    #[test]
+    fn limit_failures_beyond_it_refused_requests_wait_as_sums_in_their_place() {
+        let queue = Queue::new();
+        for _ in 0..FAILURES_LIMIT {
+            queue.push(failed(None)).unwrap();
+        }
+        for _ in 0..1000 {
+            let licensed = Some(LicenseStatus::Licensed);
+            assert_eq!(queue.push(failed(None)).unwrap_err().reason, SUMMED);
+            assert_eq!(queue.push(failed(licensed)).unwrap_err().reason, SUMMED);
+        }
+        let answer = queue.push(answered()).unwrap();
+        assert_eq!(queue.push(failed(None)).unwrap_err().reason, SUMMED);
+        let mut items = Vec::new();
+        while let Work::Batch(batch) = queue.take(Duration::ZERO) {
+            items.extend(batch);
+        }
+        let [.., first, Item::Entry { .. }, Item::Failures(last)] = items.as_slice() else {
+            panic!("the sums are out of place");
+        };
+        let licensed = (None, Some(LicenseStatus::Licensed));
+        assert!(matches!(first, Item::Failures(sums)
+            if *sums == [((None, None), 1000), (licensed, 1000)]));
+        assert_eq!(*last, [((None, None), 1)]);
+        assert_eq!(items.len(), FAILURES_LIMIT + 3);
+        drop(answer);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_waits_for_what_somebody_does() {
+        let queue = Queue::new();
+        let event = queue.push(event()).unwrap();
+        assert!(matches!(queue.take(Duration::ZERO), Work::Idle));
+        let answer = queue.push(answered()).unwrap();
+        assert!(matches!(queue.take(Duration::ZERO), Work::Batch(items) if items.len() == 2));
+        assert!(matches!(queue.take(Duration::ZERO), Work::Idle));
+        drop((event, answer));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_written_after_a_while_all_the_same() {
+        let queue = Queue::new();
+        let event = queue.push(event()).unwrap();
+        assert!(matches!(
+            queue.take(Duration::from_secs(60)),
+            Work::Batch(_)
+        ));
+        drop(event);
+    }
+
+    #[test]
+    fn nothing_is_taken_between_a_failure_and_the_count_that_begins_again() {
+        let queue = Queue::new();
+        let before = queue.push(answered()).unwrap();
+        queue.fail("the disk is full");
+        assert_eq!(
+            before.blocking_recv().unwrap().unwrap_err().reason,
+            "the disk is full"
+        );
+        assert!(queue.push(answered()).is_err() && queue.push(event()).is_err());
+        assert_eq!(queue.take_recovered(), None);
+        queue.recover(Snapshot::default());
+        assert_eq!(queue.health(), StoreHealth::Working);
+        assert_eq!(queue.push(answered()).unwrap_err().reason, NOT_TAKEN);
+        assert_eq!(queue.push(failed(None)).unwrap_err().reason, NOT_TAKEN);
+        let event = queue.push(event()).unwrap();
+        assert_eq!(queue.take_recovered(), Some(Snapshot::default()));
+        assert_eq!(queue.take_recovered(), None);
+        let answer = queue.push(answered()).unwrap();
+        drop((event, answer));
+    }
+}
