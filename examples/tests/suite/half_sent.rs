@@ -2,11 +2,11 @@
 
 use crate::{
     foreign_peers::messages,
-    support::{Folder, LONG},
+    support::{Folder, LONG, start},
 };
 use core::{
     net::{Ipv4Addr, SocketAddr},
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 use kms_core::Encode as _;
@@ -14,7 +14,7 @@ use kms_wire::{
     Operation,
     client::{Config, Connection, Event},
 };
-use std::{fs, io, sync::Arc};
+use std::{env, fs, io, process::Command, sync::Arc};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -35,13 +35,16 @@ const LEAST_ANSWERED: f64 = 0.999;
 const ASKING: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long a peer that was closed takes to come again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// The host that the peers go to: they are in a process of their own.
+const HOST: &str = "KMS_HALF_SENT_HOST";
+
 #[derive(Default)]
 struct Figures {
-    connected: AtomicU64,
-    open: AtomicUsize,
-    most_open: AtomicUsize,
-    answered: AtomicU64,
     asked: AtomicU64,
+    answered: AtomicU64,
     slowest_millis: AtomicU64,
 }
 
@@ -52,24 +55,28 @@ async fn connect(source: Ipv4Addr, host: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Sends half a bind, waits to be closed, and comes again.
-async fn half_sent(number: u32, host: SocketAddr, figures: Arc<Figures>) {
+async fn half_sent(number: u32, host: SocketAddr) {
     let source = Ipv4Addr::from_bits(u32::from(Ipv4Addr::new(127, 10, 0, 0)) + number % SOURCES);
     let mut bind = Connection::new(Config::default());
-    let bind = bind.poll_transmit().unwrap();
-    let half = &bind[..bind.len() / 2];
+    let bind = bind.poll_transmit().unwrap().to_vec();
     loop {
         if let Ok(mut stream) = connect(source, host).await
-            && stream.write_all(half).await.is_ok()
+            && stream.write_all(&bind[..bind.len() / 2]).await.is_ok()
         {
-            figures.connected.fetch_add(1, Ordering::Relaxed);
-            let open = figures.open.fetch_add(1, Ordering::Relaxed) + 1;
-            figures.most_open.fetch_max(open, Ordering::Relaxed);
             let _ = stream.read(&mut [0; 64]).await;
-            figures.open.fetch_sub(1, Ordering::Relaxed);
         }
-        // So that this process does not do more than the host.
-        sleep(Duration::from_millis(100)).await;
+        sleep(PAUSE).await;
     }
+}
+
+#[tokio::test]
+#[ignore = "the tests below run it in a process of its own"]
+async fn the_peers_of_the_tests_below() {
+    let host = env::var(HOST).unwrap().parse().unwrap();
+    let peers: JoinSet<()> = (0..HALF_SENT)
+        .map(|number| half_sent(number, host))
+        .collect();
+    peers.join_all().await;
 }
 
 /// One client with a connection of its own, until it is answered.
@@ -138,10 +145,13 @@ async fn attack(limits: &str) {
         ask(number, address).await.unwrap();
     }
     let before = resident(process);
-    let (mut peers, mut clients) = (JoinSet::new(), JoinSet::new());
-    for number in 0..HALF_SENT {
-        peers.spawn(half_sent(number, address, Arc::clone(&figures)));
-    }
+    let mut peers = Command::new(env::current_exe().unwrap());
+    peers
+        .env(HOST, address.to_string())
+        .args(["--ignored", "--exact"])
+        .arg("half_sent::the_peers_of_the_tests_below");
+    let peers = start(peers);
+    let mut clients = JoinSet::new();
     let (began, mut number, mut most, mut most_files) = (Instant::now(), 500, before, 0);
     let mut ticks = interval(ASKING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -160,15 +170,12 @@ async fn attack(limits: &str) {
     let (asked, answered) = (get(&figures.asked), get(&figures.answered));
     let growth = most - before;
     println!(
-        "{HALF_SENT} peers, {} connections of theirs, up to {} open at once, \
-         {most_files} files open in the host; \
+        "{HALF_SENT} peers, at most {most_files} files open in the host; \
          resident {before} KiB before, at most {most}, growth {growth} KiB; \
          {answered} of {asked} clients answered, the slowest after {} ms",
-        get(&figures.connected),
-        figures.most_open.load(Ordering::Relaxed),
         get(&figures.slowest_millis),
     );
-    peers.shutdown().await;
+    drop(peers);
     host.stop().await;
     assert!(growth <= MOST_GROWTH_KIB, "{growth} KiB");
     let share = answered as f64 / asked as f64;

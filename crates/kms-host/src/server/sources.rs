@@ -255,8 +255,10 @@ mod tests {
 
     #[test]
     fn limit_remembered_sources_drops_the_one_that_left_first() {
-        let mut limits = Limits::default();
-        limits.requests_burst = 2;
+        let limits = Limits {
+            requests_burst: 2,
+            ..Limits::default()
+        };
         let mut sources = Sources::new(&limits);
         let mut visit = |number| {
             sources.enter(source(number), at(0)).unwrap();
@@ -303,12 +305,14 @@ mod tests {
         /// Beside buckets that are never forgotten.
         #[test]
         fn it_decides_as_a_model_does_that_forgets_nothing(steps in steps()) {
-            let mut limits = Limits::default();
-            limits.connections_per_source = 3;
-            limits.new_connections_per_second = 10;
-            limits.new_connections_burst = 4;
-            limits.requests_per_minute = 600;
-            limits.requests_burst = 5;
+            let limits = Limits {
+                connections_per_source: 3,
+                new_connections_per_second: 10,
+                new_connections_burst: 4,
+                requests_per_minute: 600,
+                requests_burst: 5,
+                ..Limits::default()
+            };
             let rate = |burst| Rate::new(10, Duration::from_secs(1), burst);
             let mut sources = Sources::new(&limits);
             let mut model = [(0, Bucket::default(), Bucket::default()); 3];
