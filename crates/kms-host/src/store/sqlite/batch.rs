@@ -151,12 +151,12 @@ impl<'c> Statements<'c> {
                 .prepare("DELETE FROM records WHERE family = ?1 AND cmid = ?2")?,
             insert_client: connection.prepare(
                 "INSERT INTO clients (cmid, machine_name, activation_id, first_request, \
-                 last_request, source, requests, license_status, code, virtual_machine) \
-                 VALUES (?1, ?2, ?3, ?4, ?4, ?5, 1, ?6, ?7, ?8)",
+                 last_request, source, requests, license_status, code, virtual_machine, sequence) \
+                 VALUES (?1, ?2, ?3, ?4, ?4, ?5, 1, ?6, ?7, ?8, ?9)",
             )?,
             update_client: connection.prepare(
                 "UPDATE clients SET last_request = ?4, source = ?5, requests = requests + 1, \
-                 license_status = ?6, code = ?7, virtual_machine = ?8 \
+                 license_status = ?6, code = ?7, virtual_machine = ?8, sequence = ?9 \
                  WHERE cmid = ?1 AND machine_name = ?2 AND activation_id = ?3",
             )?,
             insert_event: connection.prepare(
@@ -347,6 +347,7 @@ impl<'c> Statements<'c> {
             event.license_status.number(),
             event.code.0,
             event.virtual_machine,
+            book.totals.sequence,
         ];
         if self.update_client.execute(values)? == 0 {
             self.insert_client.execute(values)?;

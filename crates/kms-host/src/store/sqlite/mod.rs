@@ -10,6 +10,8 @@ mod check;
 mod error;
 mod load;
 mod lock;
+mod log;
+mod maintain;
 mod migrate;
 mod place;
 mod queue;

@@ -48,8 +48,8 @@ pub(super) enum Work {
     Batch(Vec<Item>),
     /// Nothing until the deadline.
     Idle,
-    /// An entry was refused, so no other may follow before the count begins again.
-    Failed,
+    /// Nothing is taken any more, for this reason, before the count begins again.
+    Failed(String),
     /// The store is being closed and everything is written.
     Stop,
 }
@@ -176,20 +176,23 @@ impl Queue {
         let mut inner = self.lock();
         let until = Instant::now() + patience;
         loop {
-            let failed = matches!(inner.mode, Mode::Failed { .. });
+            let failed = match &inner.mode {
+                Mode::Failed { reason } => Some(reason.clone()),
+                Mode::Working | Mode::Recovered(_) => None,
+            };
             let now = Instant::now();
             let due = inner.since.map(|since| since + PATIENCE);
             if !inner.items.is_empty()
                 && (inner.awaited > 0
                     || inner.items.len() >= BATCH_LIMIT
                     || inner.stopping
-                    || failed
+                    || failed.is_some()
                     || due.is_some_and(|due| due <= now))
             {
                 return Work::Batch(inner.batch(now));
             }
-            if failed {
-                return Work::Failed;
+            if let Some(reason) = failed {
+                return Work::Failed(reason);
             }
             if inner.stopping {
                 return Work::Stop;
@@ -240,6 +243,18 @@ impl Queue {
                 let _ = done.send(Err(error(reason)));
             }
         }
+    }
+
+    /// Takes nothing more, but lets the writer finish what waits: it came before the failure.
+    pub(super) fn refuse(&self, reason: &str) {
+        let mut inner = self.lock();
+        if !matches!(inner.mode, Mode::Failed { .. }) {
+            inner.mode = Mode::Failed {
+                reason: reason.to_owned(),
+            };
+        }
+        drop(inner);
+        self.bell.notify_one();
     }
 
     /// Takes entries again as soon as somebody has taken `snapshot`.

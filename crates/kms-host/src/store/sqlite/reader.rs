@@ -345,4 +345,4 @@ pub(super) const EVENT_COLUMNS: &str = "sequence, time, id, code, required_count
 
 /// In the order in which [`client`] takes them.
 pub(super) const CLIENT_COLUMNS: &str = "cmid, machine_name, activation_id, first_request, \
-    last_request, source, requests, license_status, code, virtual_machine";
+    last_request, source, requests, license_status, code, virtual_machine, sequence";

@@ -1,6 +1,6 @@
 //! The tables, and how a connection to them is made.
 
-use super::{OpenError, error::Fault, migrate, place};
+use super::{OpenError, error::Fault, log, migrate, place};
 use core::time::Duration;
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
@@ -63,6 +63,7 @@ CREATE TABLE clients (
     cmid BLOB NOT NULL,
     machine_name TEXT NOT NULL,
     activation_id BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
     first_request INTEGER NOT NULL,
     last_request INTEGER NOT NULL,
     source BLOB,
@@ -177,7 +178,10 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Fault> {
     set_up(&connection)?;
     // Who writes decides when the log goes into the database; closing must not.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 1000)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", log::LOG_BYTES)?;
+    // A backup is not in this mode.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
     Ok(connection)
 }
 

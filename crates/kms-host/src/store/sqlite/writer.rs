@@ -4,7 +4,10 @@ use super::{
     OpenError,
     batch::{Book, Statements},
     error::Fault,
-    load, migrate, place,
+    load,
+    log::Log,
+    maintain::Maintenance,
+    migrate, place,
     queue::{Item, Queue, Work},
     schema,
 };
@@ -27,8 +30,8 @@ const LAST_BACKOFF: Duration = Duration::from_secs(10);
 /// How often the writer looks after the store when nothing is asked of it.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// The pages of the log that make the writer move it into the database.
-const LOG_PAGES: i64 = 1000;
+/// How long the writer waits for entries between two steps of maintenance.
+const BETWEEN_STEPS: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -77,14 +80,14 @@ impl Writer {
         let path = self.path.display();
         tracing::error!(%path, reason, "the store failed: no request is answered until it works again");
         self.metrics.store_failed();
-        self.queue.fail(&format!("{path}: {reason}"));
+        self.queue.fail(reason);
     }
 
     /// Writes batches until the store is closed or fails.
     fn serve(&self, connection: Connection, backoff: &mut Duration) -> End {
         let end = match self.write_batches(&connection, backoff) {
             Ok(end) => end,
-            Err(fault) => End::Failed(fault.reason()),
+            Err(fault) => End::Failed(format!("{}: {}", self.path.display(), fault.reason())),
         };
         match end {
             End::Stopped => close(connection),
@@ -97,12 +100,21 @@ impl Writer {
     fn write_batches(&self, connection: &Connection, backoff: &mut Duration) -> Result<End, Fault> {
         let mut book = Book::read(connection)?;
         let mut statements = Statements::prepare(connection)?;
+        let mut maintenance = Maintenance::new(connection, &self.config)?;
+        let mut log = Log::new(connection, &self.path, &self.queue)?;
         loop {
-            match self.queue.take(IDLE) {
+            let patience = if maintenance.is_due(&book) {
+                BETWEEN_STEPS
+            } else {
+                IDLE
+            };
+            match self.queue.take(patience) {
                 Work::Batch(items) => {
                     let begun = Instant::now();
-                    if let Err(fault) = write_batch(&mut statements, &mut book, &items) {
-                        let reason = fault.reason();
+                    if let Err(fault) =
+                        write_batch(&mut statements, &mut maintenance, &mut book, &items)
+                    {
+                        let reason = format!("{}: {}", self.path.display(), fault.reason());
                         self.queue.fail(&reason);
                         answer(items, &Err(super::queue::error(&reason)));
                         return Err(fault);
@@ -111,14 +123,14 @@ impl Writer {
                     answer(items, &Ok(()));
                     self.metrics.synced(entries, begun.elapsed());
                     *backoff = FIRST_BACKOFF;
-                    checkpoint(connection)?;
+                    log.tend()?;
+                }
+                Work::Idle if maintenance.is_due(&book) => {
+                    maintain(&mut statements, &mut maintenance, &mut book)?;
+                    log.tend()?;
                 }
                 Work::Idle => {}
-                Work::Failed => {
-                    return Ok(End::Failed(
-                        "more requests came than it could keep".to_owned(),
-                    ));
-                }
+                Work::Failed(reason) => return Ok(End::Failed(reason)),
                 Work::Stop => return Ok(End::Stopped),
             }
         }
@@ -127,6 +139,7 @@ impl Writer {
 
 fn write_batch(
     statements: &mut Statements<'_>,
+    maintenance: &mut Maintenance<'_>,
     book: &mut Book,
     items: &[Item],
 ) -> Result<(), Fault> {
@@ -134,6 +147,20 @@ fn write_batch(
     for item in items {
         statements.write(item, book)?;
     }
+    if maintenance.is_due(book) {
+        maintenance.step(book)?;
+    }
+    statements.commit(book)
+}
+
+/// A step of maintenance in a transaction of its own.
+fn maintain(
+    statements: &mut Statements<'_>,
+    maintenance: &mut Maintenance<'_>,
+    book: &mut Book,
+) -> Result<(), Fault> {
+    statements.begin()?;
+    maintenance.step(book)?;
     statements.commit(book)
 }
 
@@ -144,11 +171,6 @@ fn answer(items: Vec<Item>, result: &Result<(), crate::StoreError>) {
             let _ = done.send(result.clone());
         }
     }
-}
-
-fn checkpoint(connection: &Connection) -> Result<(), Fault> {
-    let _ = (connection, LOG_PAGES);
-    Ok(())
 }
 
 /// Moves the log into the database and closes, so that one file is left.
