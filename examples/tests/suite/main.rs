@@ -9,7 +9,15 @@
 mod bad_input;
 mod binaries;
 mod corpus;
+mod crash;
+mod daemon;
 mod foreign_peers;
 mod half_sent;
+mod host_clients;
+mod host_events;
+mod host_set;
+mod host_status;
+mod host_store;
+mod peer;
 mod scenarios;
 mod support;

@@ -215,24 +215,7 @@ impl Folder {
 
     /// `host --config host.toml`, once it listens.
     pub(crate) async fn serve(&self) -> RunningHost {
-        let mut child = start(self.command(HOST, "--config host.toml"));
-        let mut logged = String::new();
-        let line = child
-            .wait_for_line(LONG, |line| {
-                if line.stream == Stream::Stderr {
-                    logged.push_str(&line.text);
-                }
-                line.stream == Stream::Stdout
-            })
-            .await
-            .unwrap();
-        let (name, address) = line.text.split_once(": listening on ").unwrap();
-        RunningHost {
-            name: name.to_owned(),
-            address: address.parse().unwrap(),
-            logged,
-            child,
-        }
+        RunningHost::listening(start(self.command(HOST, "--config host.toml"))).await
     }
 }
 
@@ -246,6 +229,43 @@ pub(crate) struct RunningHost {
 }
 
 impl RunningHost {
+    /// A host that was started, once it listens.
+    pub(crate) async fn listening(mut child: ChildGuard) -> Self {
+        let mut logged = String::new();
+        let line = child
+            .wait_for_line(LONG, |line| {
+                if line.stream == Stream::Stderr {
+                    logged.push_str(&line.text);
+                }
+                line.stream == Stream::Stdout
+            })
+            .await
+            .unwrap();
+        let (name, address) = line.text.split_once(": listening on ").unwrap();
+        Self {
+            name: name.to_owned(),
+            address: address.parse().unwrap(),
+            logged,
+            child,
+        }
+    }
+
+    /// A host that was seen to listen there.
+    pub(crate) fn at(address: SocketAddr, child: ChildGuard) -> Self {
+        Self {
+            name: String::new(),
+            address,
+            logged: String::new(),
+            child,
+        }
+    }
+
+    /// Ends it as a power cut does, as far as the process goes.
+    pub(crate) async fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.child.wait(LONG).await.unwrap();
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(id, signal).unwrap();

@@ -361,6 +361,7 @@ mod tests {
             license_status: LicenseStatus::Licensed,
             virtual_machine: false,
             source: None,
+            quota: None,
         };
         let event = crate::RequestProcessed {
             code: StatusCode::OK,

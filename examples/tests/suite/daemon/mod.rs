@@ -1,0 +1,5 @@
+//! The host under a service manager.
+
+mod manager;
+mod reload;
+mod units;

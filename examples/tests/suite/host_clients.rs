@@ -1,0 +1,90 @@
+//! `host clients` and `host duplicates`.
+
+use crate::{
+    host_status::{asked, cmid},
+    peer::Peer,
+    support::{Folder, HOST, SERVER},
+};
+use kms_core::LicenseStatus;
+use kms_keys::Catalogue;
+
+#[tokio::test]
+async fn who_asks_is_listed_and_who_shares_an_id_is_named() {
+    let folder = Folder::with_host().await;
+    let host = folder.serve().await;
+    folder
+        .run(HOST, "--config host.toml clients")
+        .await
+        .exits(0)
+        .says(&["nobody has asked"]);
+    asked(host.address).await;
+    let run = async |arguments: &str| {
+        folder
+            .run(HOST, &format!("--config host.toml {arguments}"))
+            .await
+            .exits(0)
+    };
+    let clients = run("clients --json").await.json();
+    let clients = clients.as_array().unwrap();
+    assert_eq!(clients.len(), 6, "the one whose product is not covered too");
+    let first = clients
+        .iter()
+        .find(|client| client["cmid"] == cmid(1).to_string())
+        .unwrap();
+    assert_eq!(first["requests"], 2);
+    assert_eq!(first["product"], SERVER);
+    assert_eq!(first["license_status_text"], "Licensed");
+    assert_eq!(first["source"], "127.0.0.1");
+    assert_eq!(
+        run("clients --since 1h --json")
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        6
+    );
+    assert!(
+        run("clients --since 2100-01-01 --json")
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    folder
+        .run(HOST, "--config host.toml clients --since 17")
+        .await
+        .exits(64);
+    run("clients").await.says(&["ws-17.contoso.test", SERVER]);
+
+    run("duplicates")
+        .await
+        .says(&["no client machine id is used under several names"]);
+    let catalogue = Catalogue::builtin();
+    let product = catalogue.product_named(SERVER).unwrap();
+    let mut peer = Peer::connect(host.address).await.unwrap();
+    peer.ask_as(
+        product,
+        cmid(2),
+        LicenseStatus::OobGrace,
+        "clone\u{1b}[2J.test",
+    )
+    .await
+    .unwrap()
+    .count();
+    let duplicates = run("duplicates --json").await.json();
+    assert_eq!(duplicates.as_array().unwrap().len(), 1);
+    assert_eq!(duplicates[0]["cmid"], cmid(2).to_string());
+    assert_eq!(duplicates[0]["machines"].as_array().unwrap().len(), 2);
+    let shown = run("duplicates").await.says(&[
+        "clone\\u{1b}[2J.test",
+        "ws-17.contoso.test",
+        "not generalised",
+    ]);
+    assert!(
+        !shown.stdout.contains('\u{1b}'),
+        "a peer must not write to the terminal"
+    );
+    host.stop().await;
+}
