@@ -151,7 +151,7 @@ async fn a_request_is_read_in_pieces_and_in_fragments() {
 #[tokio::test]
 async fn an_urgent_byte_is_no_part_of_the_stream_and_holds_up_nothing() {
     let fixture = Fixture::new();
-    let mut limits = kms_host::Limits::default();
+    let mut limits = Limits::default();
     // Whoever waits for a limit fails.
     limits.pdu = core::time::Duration::from_secs(3600);
     limits.exchange = limits.pdu;
@@ -249,7 +249,7 @@ async fn a_second_bind_is_a_fault_and_closes() {
 #[tokio::test]
 async fn a_connection_that_is_closed_in_the_middle_leaves_nothing() {
     let fixture = Fixture::new();
-    let mut limits = kms_host::Limits::default();
+    let mut limits = Limits::default();
     limits.connections = 1;
     let host = Running::with_limits(&fixture, MemoryStore, limits, 1);
     let whole = [
@@ -406,7 +406,7 @@ async fn dropping_the_server_ends_its_connections() {
 #[tokio::test]
 async fn every_address_is_served() {
     let fixture = Fixture::new();
-    let host = Running::with_limits(&fixture, MemoryStore, kms_host::Limits::default(), 3);
+    let host = Running::with_limits(&fixture, MemoryStore, Limits::default(), 3);
     for _ in 0..2 {
         for address in &host.addresses {
             let mut peer = Peer::connect(*address).await;
