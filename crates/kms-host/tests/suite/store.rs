@@ -1,6 +1,7 @@
 //! The store on SQLite: what is durable, when, and what a restart finds.
 
 use crate::store_fixture::{Ask, Model, Place, activation_id, cmid, processed, source};
+use core::time::Duration;
 use kms_core::{LicenseStatus, StatusCode, Timestamp};
 use kms_host::{
     Entry, HostEvent, SqliteStore, Store as _, StoreHealth,
@@ -256,6 +257,34 @@ fn a_client_machine_id_under_several_names_is_told_with_them() {
         .map(|client| client.machine_name.as_str())
         .collect();
     assert_eq!(names, ["ws-2", "ws-3"]);
+}
+
+#[test]
+fn the_machines_that_asked_latest_are_known_oldest_first() {
+    let (place, mut model) = (Place::new(), Model::new());
+    let store = place.open();
+    for machine in [1, 2, 3, 1, 4] {
+        model.advance(Duration::from_secs(1));
+        let ask = Ask {
+            machine,
+            ..Ask::default()
+        };
+        keep(&store, vec![model.answered(ask)]);
+    }
+    let known = |most| {
+        let records = store.known_machines(most).unwrap();
+        records
+            .into_iter()
+            .map(|record| record.cmid)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(known(9), [2, 3, 1, 4].map(cmid));
+    assert_eq!(known(2), [1, 4].map(cmid));
+    let records = store.known_machines(2).unwrap();
+    assert_eq!(
+        records[0].last_request.distance(records[0].first_request),
+        Duration::from_secs(3)
+    );
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub use running::{HostState, PublishResult, RunningHost};
 pub use settings::set;
 
 use crate::{Entry, Metrics, Store, StoreConfig, StoreError, StoreHealth};
-use kms_count::Snapshot;
+use kms_count::{Record, Snapshot};
 use lock::Lock;
 use queue::Queue;
 use std::{
@@ -138,6 +138,12 @@ impl Store for SqliteStore {
                 .and_then(|reader| reader.snapshot())
                 .map_err(|error| queue::error(&error.to_string())),
         }
+    }
+
+    fn known_machines(&self, most: usize) -> Result<Vec<Record>, StoreError> {
+        self.reader()
+            .and_then(|reader| reader.known_machines(most))
+            .map_err(|error| queue::error(&error.to_string()))
     }
 
     fn commit(

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{Alert, HostEvent, RequestProcessed, StoredSettings};
 use kms_core::{ActivationId, Cmid, LicenseStatus, MachineName, StatusCode, Timestamp};
-use kms_count::{Snapshot, Source};
+use kms_count::{Record, Snapshot, Source};
 use rusqlite::{Connection, Row, params};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
@@ -183,6 +183,14 @@ impl StoreReader {
         self.read("read the clients", |connection| clients(connection, since))
     }
 
+    /// The machines that asked latest, whether they count or not, at most `most`, by their last
+    /// request.
+    pub(super) fn known_machines(&self, most: usize) -> Result<Vec<Record>, OpenError> {
+        self.read("read the clients", |connection| {
+            known_machines(connection, most)
+        })
+    }
+
     /// The client machine ids that machines of several names use.
     ///
     /// # Errors
@@ -282,6 +290,26 @@ fn clients(connection: &Connection, since: Option<Timestamp>) -> Result<Vec<Clie
         clients.push(client(row)?);
     }
     Ok(clients)
+}
+
+fn known_machines(connection: &Connection, most: usize) -> Result<Vec<Record>, Fault> {
+    // With one max() the other columns are of the row that has it.
+    let mut statement = connection.prepare(
+        "SELECT cmid, max(last_request), first_request, source FROM clients \
+         GROUP BY cmid ORDER BY 2 DESC LIMIT ?1",
+    )?;
+    let mut rows = statement.query([i64::try_from(most).unwrap_or(i64::MAX)])?;
+    let mut machines = Vec::new();
+    while let Some(row) = rows.next()? {
+        machines.push(Record {
+            cmid: load::cmid(row.get(0)?)?,
+            last_request: Timestamp::from_millis(row.get(1)?),
+            first_request: Timestamp::from_millis(row.get(2)?),
+            source: source::read(row, 3)?,
+        });
+    }
+    machines.reverse();
+    Ok(machines)
 }
 
 fn duplicates(connection: &Connection) -> Result<Vec<Duplicate>, Fault> {
