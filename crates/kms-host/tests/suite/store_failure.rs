@@ -4,16 +4,14 @@ use crate::{
     store::keep,
     store_fixture::{Ask, Model, Place},
 };
+use core::time::Duration;
 use kms_count::Snapshot;
 use kms_host::{
     SqliteStore, Store as _, StoreHealth,
     store::sqlite::{OpenError, StoreReader, backup, check, repair},
 };
 use rusqlite::Connection;
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Instant};
 
 fn ask(machine: u32) -> Ask {
     Ask {

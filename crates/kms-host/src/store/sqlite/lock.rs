@@ -1,13 +1,13 @@
 //! One process at a time: a lock on a file beside the database, which ends with its process.
 
 use super::OpenError;
+use core::time::Duration;
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{Read, Seek, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     thread,
-    time::Duration,
 };
 
 /// Held as long as it lives. The file stays, and means nothing without the lock on it.

@@ -5,12 +5,12 @@
 //! no batch waits for much of it.
 
 use super::{error::Fault, queue::Queue, schema};
+use core::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, Statement};
 use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
