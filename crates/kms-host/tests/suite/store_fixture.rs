@@ -5,7 +5,7 @@ use kms_core::{
     ActivationId, Cmid, CountedId, LicenseStatus, Now, SeededEntropy, StatusCode, Threshold,
     Timestamp,
 };
-use kms_count::{CmidTable, Config, Request, Snapshot, Source};
+use kms_count::{Admission, CmidTable, Config, Guarded, Quota, Request, Snapshot, Source};
 use kms_host::{Entry, Metrics, RequestProcessed, SqliteStore, StoreConfig};
 use std::{
     path::{Path, PathBuf},
@@ -86,7 +86,14 @@ impl Model {
         Self::with(Config::default())
     }
 
+    /// A table that knows of each machine when it asked first and from where, as the store does.
     pub(crate) fn with(config: Config) -> Self {
+        let guarded = Guarded::default().with_quota(Quota::Machines(u32::MAX));
+        let config = config.with_admission(Admission::Guarded(guarded));
+        Self::of(config)
+    }
+
+    fn of(config: Config) -> Self {
         Self {
             table: CmidTable::new(config, &mut SeededEntropy::new(1)),
             now: START,
