@@ -5,11 +5,13 @@ mod alarm;
 mod connection;
 mod deadlines;
 mod gate;
+mod input;
 mod memory;
 mod places;
 mod refusals;
 mod sources;
 mod spare;
+mod timer;
 
 use crate::{HostService, Limits, Metrics, Store};
 use core::{net::SocketAddr, num::NonZeroU32, time::Duration};
