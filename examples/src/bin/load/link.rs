@@ -1,22 +1,24 @@
 //! One connection to a host: the client engine of kms-wire on a socket.
 
-use core::{fmt, net::IpAddr, net::SocketAddr};
+use crate::sources::Sources;
+use core::{fmt, net::SocketAddr};
 use kms_core::StatusCode;
 use kms_wire::{
     Operation,
     client::{Config, Connection, Event},
     pdu::FaultStatus,
 };
-use std::io;
+use std::{io, sync::Arc};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
 };
 
 /// How connections are made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
+    pub(crate) sources: Arc<Sources>,
     /// Closing resets the connection, so that none of its ports rests in TIME_WAIT.
     pub(crate) reset: bool,
 }
@@ -61,12 +63,12 @@ impl fmt::Display for Failure {
 }
 
 impl Link {
-    /// Connects and binds.
+    /// Connects as the machine with this number, and binds.
     ///
     /// # Errors
     /// When the host cannot be reached, ends the connection, or refuses the bind.
-    pub(crate) async fn open(target: Target, source: Option<IpAddr>) -> Result<Self, Failure> {
-        let stream = connect(target, source)
+    pub(crate) async fn open(target: &Target, machine: u64) -> Result<Self, Failure> {
+        let stream = connect(target, machine)
             .await
             .map_err(|error| Failure::io("cannot connect", &error))?;
         let mut link = Self {
@@ -130,19 +132,43 @@ impl Link {
     }
 }
 
-async fn connect(target: Target, source: Option<IpAddr>) -> io::Result<TcpStream> {
+async fn connect(target: &Target, machine: u64) -> io::Result<TcpStream> {
+    let Some(source) = target.sources.of(machine) else {
+        return connect_from(target, None).await;
+    };
+    let mut tries = 0..PORT_TRIES;
+    loop {
+        let connected = connect_from(target, target.sources.next(source)).await;
+        match &connected {
+            // Somebody else has the port, or it rests since an earlier run.
+            Err(error) if is_taken(error) && tries.next().is_some() => target.sources.skip(source),
+            _ => return connected,
+        }
+    }
+}
+
+async fn connect_from(target: &Target, source: Option<SocketAddr>) -> io::Result<TcpStream> {
     let socket = if target.address.is_ipv4() {
         TcpSocket::new_v4()
     } else {
         TcpSocket::new_v6()
     }?;
     if let Some(source) = source {
-        socket.bind(SocketAddr::new(source, 0))?;
+        // Else the system compares the port with all that rest.
+        socket.set_reuseaddr(true)?;
+        socket.bind(source)?;
     }
     if target.reset {
         socket.set_zero_linger()?;
     }
     socket.connect(target.address).await
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable
+    )
 }
 
 fn unexpected(event: &Event<'_>) -> Failure {
@@ -152,5 +178,7 @@ fn unexpected(event: &Event<'_>) -> Failure {
     }
 }
 
+/// How many more ports are tried for one connection.
+const PORT_TRIES: u32 = 16;
 /// An answer has 160 bytes; a chain of certificates is read in several turns.
 const READ_SIZE: usize = 512;

@@ -1,21 +1,16 @@
-//! The machines that ask: their ids, names and addresses, and what they say.
+//! The machines that ask: their ids and names, and what they say.
 
-use core::net::{IpAddr, Ipv4Addr};
 use kms_core::{Cmid, Entropy, LicenseStatus, MachineName, SeededEntropy, Timestamp};
 use kms_keys::Product;
 use kms_wire::ActivationRequest;
-
-/// How many addresses of 127.0.0.0/8 machines can ask from at most: of each network 127.x.y.0/24,
-/// the hosts 1 to 254.
-pub(crate) const MAX_SOURCES: u32 = 256 * 256 * 254;
 
 /// A machine that is about to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
     pub(crate) cmid: Cmid,
     name: MachineName,
-    /// Where it asks from; `None` leaves that to the system.
-    pub(crate) source: Option<IpAddr>,
+    /// By which it has a source of its own.
+    pub(crate) number: u64,
     renews: bool,
 }
 
@@ -25,26 +20,22 @@ pub(crate) struct Machines {
     template: ActivationRequest,
     known: u64,
     renewals: u8,
-    sources: u32,
     // Sets the new machines of this run apart from those of any other.
     run: u64,
 }
 
 impl Machines {
     /// `known` machines that renew, which are the same in every run, and others that are new;
-    /// `renewals` of 100 requests are of a known one. All need `product`. Requests come from
-    /// `sources` addresses of 127.0.0.0/8, each machine from its own; from none that is named when
-    /// that is 0.
+    /// `renewals` of 100 that ask next are known. All need `product`.
     ///
     /// `None` when the name of a machine is none, which does not happen.
     pub(crate) fn new(
         product: &Product,
         known: u64,
         renewals: u8,
-        sources: u32,
         entropy: &mut impl Entropy,
     ) -> Option<Self> {
-        let any = machine(0, true, None)?;
+        let any = machine(0, true)?;
         Some(Self {
             template: ActivationRequest {
                 minor_version: 0,
@@ -63,7 +54,6 @@ impl Machines {
             },
             known: known.max(1),
             renewals,
-            sources: sources.min(MAX_SOURCES),
             run: entropy.next_u64(),
         })
     }
@@ -76,9 +66,7 @@ impl Machines {
         } else {
             entropy.next_u64() ^ self.run
         };
-        let place = number.checked_rem(self.sources.into());
-        let source = place.and_then(|place| u32::try_from(place).ok());
-        machine(number, renews, source.map(source_address))
+        machine(number, renews)
     }
 
     /// What a machine asks at a time.
@@ -107,7 +95,7 @@ impl Machines {
     }
 }
 
-fn machine(number: u64, renews: bool, source: Option<IpAddr>) -> Option<Machine> {
+fn machine(number: u64, renews: bool) -> Option<Machine> {
     // A known machine and a new one of the same number are not the same machine.
     let kind = if renews { "load" } else { "new" };
     let seed = if renews { number } else { !number };
@@ -115,17 +103,9 @@ fn machine(number: u64, renews: bool, source: Option<IpAddr>) -> Option<Machine>
     Some(Machine {
         cmid: Cmid::random(&mut SeededEntropy::new(seed)),
         name: MachineName::from_bytes(name.as_bytes()).ok()?,
-        source,
+        number,
         renews,
     })
-}
-
-/// The address of 127.0.0.0/8 with this number, from 127.0.0.1 on.
-fn source_address(number: u32) -> IpAddr {
-    let (network, host) = (number / 254, number % 254 + 1);
-    IpAddr::V4(Ipv4Addr::from_bits(
-        Ipv4Addr::new(127, 0, 0, 0).to_bits() | network << 8 | host,
-    ))
 }
 
 /// What a machine has left that renews half-way, as documented: 90 of 180 days.
@@ -140,11 +120,11 @@ mod tests {
     use kms_keys::Catalogue;
     use std::collections::BTreeSet;
 
-    fn machines(known: u64, renewals: u8, sources: u32, run: u64) -> Machines {
+    fn machines(known: u64, renewals: u8, run: u64) -> Machines {
         let catalogue = Catalogue::builtin();
         let product = catalogue.product_named("Windows 7 Enterprise").unwrap();
         let mut entropy = SeededEntropy::new(run);
-        Machines::new(product, known, renewals, sources, &mut entropy).unwrap()
+        Machines::new(product, known, renewals, &mut entropy).unwrap()
     }
 
     fn cmids(machines: &Machines, requests: usize) -> BTreeSet<Cmid> {
@@ -156,14 +136,14 @@ mod tests {
 
     #[test]
     fn machines_that_only_renew_are_as_many_as_said_and_the_same_in_every_run() {
-        let seen = cmids(&machines(50, 100, 0, 1), 5_000);
+        let seen = cmids(&machines(50, 100, 1), 5_000);
         assert_eq!(seen.len(), 50);
-        assert_eq!(seen, cmids(&machines(50, 100, 0, 2), 5_000));
+        assert_eq!(seen, cmids(&machines(50, 100, 2), 5_000));
     }
 
     #[test]
     fn the_rest_is_new_and_new_again_in_another_run() {
-        let (first, second) = (machines(50, 0, 0, 1), machines(50, 0, 0, 2));
+        let (first, second) = (machines(50, 0, 1), machines(50, 0, 2));
         let (first, second) = (cmids(&first, 1_000), cmids(&second, 1_000));
         assert_eq!((first.len(), second.len()), (1_000, 1_000));
         assert!(first.is_disjoint(&second));
@@ -171,7 +151,7 @@ mod tests {
 
     #[test]
     fn as_many_of_a_hundred_renew_as_said() {
-        let mixed = machines(50, 90, 0, 1);
+        let mixed = machines(50, 90, 1);
         let mut entropy = SeededEntropy::new(3);
         let renewals = (0..10_000)
             .filter(|_| mixed.next(&mut entropy).unwrap().renews)
@@ -180,31 +160,8 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_always_asks_from_its_own_address() {
-        let few = machines(50, 100, 8, 1);
-        let mut entropy = SeededEntropy::new(3);
-        let pairs: BTreeSet<(Cmid, Option<IpAddr>)> = (0..5_000)
-            .map(|_| few.next(&mut entropy).unwrap())
-            .map(|machine| (machine.cmid, machine.source))
-            .collect();
-        assert_eq!(pairs.len(), 50);
-        let sources: BTreeSet<_> = pairs.into_iter().map(|(_, source)| source).collect();
-        assert_eq!(sources.len(), 8);
-        assert!(sources.iter().all(Option::is_some));
-    }
-
-    #[test]
-    fn limit_sources_are_loopback_hosts_to_the_last() {
-        let address = |number| source_address(number).to_string();
-        assert_eq!(address(0), "127.0.0.1");
-        assert_eq!(address(253), "127.0.0.254");
-        assert_eq!(address(254), "127.0.1.1");
-        assert_eq!(address(MAX_SOURCES - 1), "127.255.255.254");
-    }
-
-    #[test]
     fn what_a_machine_says_is_well_formed_and_its_own() {
-        let mixed = machines(50, 50, 0, 1);
+        let mixed = machines(50, 50, 1);
         let mut entropy = SeededEntropy::new(3);
         for _ in 0..100 {
             let machine = mixed.next(&mut entropy).unwrap();

@@ -10,6 +10,7 @@ mod processor;
 mod run;
 mod serve;
 mod show;
+mod sources;
 mod tally;
 mod verify;
 

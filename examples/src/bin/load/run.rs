@@ -31,6 +31,8 @@ pub(crate) struct Load {
     pub(crate) threads: usize,
     /// The processor that the first thread is held to, the next one for the next, and so on.
     pub(crate) first_processor: Option<usize>,
+    /// Whether the threads never sleep, so that the server does not pay for waking them.
+    pub(crate) spin: bool,
     /// Requests a second of the open loop; `None` for the closed one.
     pub(crate) rate: Option<f64>,
     pub(crate) duration: Option<Duration>,
@@ -155,9 +157,13 @@ impl Part {
             let (part, pace) = (Arc::clone(&self), Arc::clone(&pace));
             tasks.spawn(async move { part.connection(&pace, start).await });
         }
+        let spinning = self.load.spin.then(|| tokio::spawn(spin()));
         let not_begun = pace.keep(&self.budget).await?;
         self.tally().record_not_begun(not_begun);
         while tasks.join_next().await.is_some() {}
+        if let Some(spinning) = spinning {
+            spinning.abort();
+        }
         Ok(())
     }
 
@@ -213,7 +219,7 @@ impl Asker<'_> {
             None => {
                 let machine = machines.next(entropy);
                 let machine = machine.ok_or_else(|| Failure("a machine has no name".into()))?;
-                let link = Link::open(self.load.target, machine.source).await?;
+                let link = Link::open(&self.load.target, machine.number).await?;
                 (link, machine)
             }
         };
@@ -264,6 +270,13 @@ impl Asker<'_> {
             },
             Err(failure) => Outcome::Invalid(failure),
         }
+    }
+}
+
+/// Keeps its thread awake: after each turn the runtime looks for what has happened, and does not wait.
+async fn spin() {
+    loop {
+        tokio::task::yield_now().await;
     }
 }
 

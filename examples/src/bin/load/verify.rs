@@ -1,7 +1,6 @@
 //! Whether answers are true, as a client finds out.
 
 use crate::link::{Failure, Link, Reply, Target};
-use core::net::IpAddr;
 use kms_core::{Decode as _, Timestamp};
 use kms_keys::Product;
 use kms_trust::{Expected, Oids, TrustAnchors, VerifiedHost, Verifier};
@@ -23,8 +22,7 @@ impl Checker {
     /// # Errors
     /// When the host does not give it, or it is not one for a host of this authority.
     pub(crate) async fn fetch(
-        target: Target,
-        source: Option<IpAddr>,
+        target: &Target,
         root_pem: &str,
         product: &Product,
         every: u64,
@@ -32,7 +30,7 @@ impl Checker {
     ) -> Result<Self, Failure> {
         let anchors = TrustAnchors::from_pem(root_pem).map_err(|error| text(&error))?;
         let verifier = Verifier::new(anchors, Oids::default(), Verifier::DEFAULT_TOLERANCE);
-        let mut link = Link::open(target, source).await?;
+        let mut link = Link::open(target, 0).await?;
         let mut bytes = Vec::new();
         match link.call(Operation::GetHostCertificate, &mut bytes).await? {
             Reply::Answered => {}

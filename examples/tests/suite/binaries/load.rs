@@ -107,6 +107,39 @@ async fn an_answer_of_another_authoritys_host_is_not_taken() {
 }
 
 #[tokio::test]
+async fn each_server_is_compared_in_each_mode() {
+    let folder = Folder::new();
+    let compared = folder
+        .run(
+            LOAD,
+            "compare --rounds 1 --duration 0.2 --connections 4 --free --no-bars --json",
+        )
+        .await
+        .exits(0)
+        .json();
+    let rows: Vec<(&str, &str)> = compared["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            (
+                row["mode"].as_str().unwrap(),
+                row["server"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let modes = ["new", "kept"];
+    let servers = ["bare", "memory", "durable"];
+    let wanted: Vec<_> = modes
+        .into_iter()
+        .flat_map(|mode| servers.map(|server| (mode, server)))
+        .collect();
+    assert_eq!(rows, wanted);
+    assert_eq!(compared["half_load"].as_array().unwrap().len(), 3);
+    assert_eq!(compared["bars"].as_array().unwrap().len(), 4);
+}
+
+#[tokio::test]
 async fn a_command_line_that_makes_no_sense_is_refused() {
     let folder = Folder::new();
     for (arguments, says) in [

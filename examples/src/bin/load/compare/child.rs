@@ -1,13 +1,15 @@
 //! A server in a process of its own, so that its processor time can be told from the generator's.
 
-use crate::{processor, serve::Kind};
+use crate::{arguments::default_sources, processor, serve::Kind, sources::Sources};
 use core::{net::SocketAddr, time::Duration};
 use examples::cli::Ended;
+use kms_service::OsEntropy;
 use std::{
     env,
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
+    sync::Arc,
 };
 
 /// The host's identity in its folder.
@@ -22,6 +24,8 @@ pub(super) struct Server {
     // Its end is the server's.
     _input: Option<ChildStdin>,
     pub(super) address: SocketAddr,
+    /// Where it is asked from.
+    pub(super) sources: Arc<Sources>,
 }
 
 impl Server {
@@ -62,11 +66,14 @@ impl Server {
             child,
             _input: input,
             address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            sources: Arc::default(),
         };
         server.address = address.ok_or_else(|| {
             let name = kind.name();
             Ended::failed(format_args!("`load serve {name}` does not listen"))
         })?;
+        let many = default_sources(server.address);
+        server.sources = Arc::new(Sources::new(many, &mut OsEntropy));
         Ok(server)
     }
 

@@ -5,7 +5,7 @@ mod figures;
 mod show;
 
 use crate::{
-    arguments::{DEFAULT_PRODUCT, default_sources, product, seconds},
+    arguments::{DEFAULT_PRODUCT, product, seconds},
     link::Target,
     machines::Machines,
     processor,
@@ -30,6 +30,7 @@ use serde::Serialize;
 use std::{
     hint,
     path::{Path, PathBuf},
+    sync::Arc,
     thread,
     time::Instant,
 };
@@ -39,7 +40,8 @@ use std::{
 /// Each server runs in a process of its own with as many threads as the load has. In each round each
 /// server is under load once with new connections and once with kept ones, in another order; ratios
 /// are of the same round, and medians of all rounds. Where the machine has the processors, servers and
-/// load are held to different ones; measure on a machine that does nothing else.
+/// load are held to different ones, and the load never sleeps, so that a server pays for waking it as
+/// little as for clients elsewhere. Measure on a machine that does nothing else.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompareArguments {
     /// Rounds.
@@ -61,6 +63,9 @@ pub(crate) struct CompareArguments {
     /// Hold nothing to a processor.
     #[arg(long)]
     free: bool,
+    /// Let the load sleep when it has nothing to do.
+    #[arg(long)]
+    sleep: bool,
     /// Print what is missed, and end with success all the same.
     #[arg(long)]
     no_bars: bool,
@@ -210,24 +215,24 @@ impl CompareArguments {
         duration: Duration,
     ) -> Result<Summary, Ended> {
         let catalogue = Catalogue::builtin();
-        let sources = default_sources(server.address);
         let machines = Machines::new(
             product(&catalogue, DEFAULT_PRODUCT)?,
             MACHINES,
             RENEWALS,
-            sources,
             &mut OsEntropy,
         );
         let threads = usize::from(self.threads);
         let load = Load {
             target: Target {
                 address: server.address,
+                sources: Arc::clone(&server.sources),
                 reset: false,
             },
             kept: mode == Mode::Kept,
             connections: self.connections.into(),
             threads,
             first_processor: held.then_some(threads),
+            spin: held && !self.sleep,
             rate,
             duration: Some(duration),
             requests: None,
