@@ -6,7 +6,7 @@ use core::{
 };
 use kms_core::Entropy;
 
-/// Addresses of 127.0.0.0/8, and a port of each for the next connection.
+/// Addresses of 127.0.0.0/8 from 127.1.0.1 on, since others use those before, and a port of each for the next connection.
 ///
 /// The port is chosen here: the system looks for a free one among all whose connections rest in
 /// TIME_WAIT, which soon takes longer than everything else.
@@ -18,8 +18,8 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// How many there can be: of each network 127.x.y.0/24, the hosts 1 to 254.
-    pub(crate) const MAX: u32 = 256 * 256 * 254;
+    /// How many there can be: of each network 127.x.y.0/24 with x not 0, the hosts 1 to 254.
+    pub(crate) const MAX: u32 = 255 * 256 * 254;
 
     /// So many sources, at most [`MAX`](Self::MAX); with none, the system chooses addresses and ports.
     pub(crate) fn new(many: u32, entropy: &mut impl Entropy) -> Self {
@@ -63,11 +63,11 @@ impl Sources {
     }
 }
 
-/// The address of 127.0.0.0/8 with this number, from 127.0.0.1 on.
+/// The address with this number.
 fn address(number: u32) -> IpAddr {
     let (network, host) = (number / 254, number % 254 + 1);
     IpAddr::V4(Ipv4Addr::from_bits(
-        Ipv4Addr::new(127, 0, 0, 0).to_bits() | network << 8 | host,
+        Ipv4Addr::new(127, 1, 0, 0).to_bits() + (network << 8) + host,
     ))
 }
 
@@ -131,9 +131,9 @@ mod tests {
     #[test]
     fn limit_sources_are_loopback_hosts_to_the_last() {
         let text = |number| address(number).to_string();
-        assert_eq!(text(0), "127.0.0.1");
-        assert_eq!(text(253), "127.0.0.254");
-        assert_eq!(text(254), "127.0.1.1");
+        assert_eq!(text(0), "127.1.0.1");
+        assert_eq!(text(253), "127.1.0.254");
+        assert_eq!(text(254), "127.1.1.1");
         assert_eq!(text(Sources::MAX - 1), "127.255.255.254");
         // Many have no counter of their own, and ports all the same.
         let many = sources(Sources::MAX);

@@ -1,5 +1,6 @@
 //! The host beside a bare server, in the same run.
 
+mod alone;
 mod child;
 mod figures;
 mod show;
@@ -8,7 +9,6 @@ use crate::{
     arguments::{DEFAULT_PRODUCT, product, seconds},
     link::Target,
     machines::Machines,
-    processor,
     run::Load,
     serve::Kind,
     tally::{Latency, Summary},
@@ -21,18 +21,15 @@ use examples::{
 };
 use figures::{Bar, Figures, Mode, Row, Sample};
 use indicatif::ProgressBar;
-use kms_core::{AnswerTerms, Clock as _, Cmid, KeyId, SeededEntropy};
+use kms_core::Clock as _;
 use kms_keys::Catalogue;
 use kms_service::{OsEntropy, SystemClock};
 use kms_trust::{Authority, HostCertificateRequest};
-use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use std::{
-    hint,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
-    time::Instant,
 };
 
 /// Measures the host beside a bare server that answers the same bytes with a template.
@@ -82,7 +79,10 @@ struct Report {
     rounds: u16,
     /// One signature over an answer, in microseconds.
     signature_us: f64,
-    /// What it leaves of the bare server's rate, by mode.
+    /// One sync of the disk, in milliseconds. With new connections a durable host answers at most as
+    /// many requests in two of them as there are connections.
+    sync_ms: f64,
+    /// What the signature leaves of the bare server's rate, by mode.
     signature_allows: Vec<(Mode, f64)>,
     rows: Vec<Row>,
     half_load: Vec<HalfLoad>,
@@ -144,7 +144,8 @@ impl CompareArguments {
         }
         for round in 0..self.rounds {
             tell(format!("round {} of {}: signature", round + 1, self.rounds));
-            figures.add_signature(signature_us(&identity, held)?);
+            figures.add_signature(alone::signature_us(&identity, held)?);
+            figures.add_sync(alone::sync_ms(folder.path())?);
             for mode in [Mode::New, Mode::Kept] {
                 let first = usize::from(round) % servers.len().max(1);
                 let (before, after) = servers.split_at(first);
@@ -191,6 +192,7 @@ impl CompareArguments {
             held,
             rounds: self.rounds,
             signature_us: figures.signature_us(),
+            sync_ms: figures.sync_ms(),
             signature_allows: [Mode::New, Mode::Kept]
                 .into_iter()
                 .filter_map(allows)
@@ -276,40 +278,6 @@ fn certify(folder: &Path) -> Result<PathBuf, Ended> {
     Ok(identity)
 }
 
-/// What it takes to sign an answer, as the host does it, where the servers run.
-fn signature_us(identity: &Path, held: bool) -> Result<f64, Ended> {
-    let identity = kms_host::identity::load(identity).map_err(Ended::failed)?;
-    let identity = identity.ok_or_else(|| Ended::failed("the host has no certificate"))?;
-    let signed = move || {
-        if held {
-            processor::hold(0, 1)?;
-        }
-        let terms = AnswerTerms {
-            count: 25,
-            activation_interval: Default::default(),
-            renewal_interval: Default::default(),
-            validity: Default::default(),
-            cmid: Cmid::random(&mut SeededEntropy::new(1)),
-            host_time: SystemClock.now().wall,
-            key_id: KeyId([0; 8]),
-        };
-        // Processor time, as that of the servers is: others may be at work on the machine.
-        let used = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
-        let (message, begun, before) = ([7; 144], Instant::now(), used());
-        let mut many = 0_u32;
-        while begun.elapsed() < SIGNING {
-            hint::black_box(identity.sign(hint::black_box(&message), &terms));
-            many += 1;
-        }
-        let took = used().saturating_sub(before);
-        Ok::<_, std::io::Error>(took.as_secs_f64() * 1e6 / f64::from(many))
-    };
-    thread::spawn(signed)
-        .join()
-        .map_err(|_| Ended::failed("signing panicked"))?
-        .map_err(Ended::failed)
-}
-
 /// Activates clients, and so the product of the load.
 const HOST_KEY: &str = "windows/server-b/2008r2";
 /// As many as a host of that product keeps.
@@ -317,5 +285,3 @@ const MACHINES: u64 = 50;
 const RENEWALS: u8 = 90;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const WARM_UP: Duration = Duration::from_millis(500);
-/// How long signatures are made in each round.
-const SIGNING: Duration = Duration::from_millis(200);

@@ -15,8 +15,8 @@ pub(super) fn report(report: &Report) {
         report.threads, report.rounds
     ));
     cli::print(format_args!(
-        "one signature takes {:.2} µs",
-        report.signature_us
+        "one signature takes {:.2} µs, one sync {:.2} ms",
+        report.signature_us, report.sync_ms
     ));
     for mode in [Mode::New, Mode::Kept] {
         table(report, mode);
