@@ -68,7 +68,7 @@ async fn who_asks_is_listed_and_who_shares_an_id_is_named() {
         product,
         cmid(2),
         LicenseStatus::OobGrace,
-        "clone\u{1b}[2J.test",
+        "clone\u{202e}.test",
     )
     .await
     .unwrap()
@@ -78,12 +78,12 @@ async fn who_asks_is_listed_and_who_shares_an_id_is_named() {
     assert_eq!(duplicates[0]["cmid"], cmid(2).to_string());
     assert_eq!(duplicates[0]["machines"].as_array().unwrap().len(), 2);
     let shown = run("duplicates").await.says(&[
-        "clone\\u{1b}[2J.test",
+        "clone\\u{202e}.test",
         "ws-17.contoso.test",
         "not generalised",
     ]);
     assert!(
-        !shown.stdout.contains('\u{1b}'),
+        !shown.stdout.contains('\u{202e}'),
         "a peer must not write to the terminal"
     );
     host.stop().await;

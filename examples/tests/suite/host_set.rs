@@ -1,6 +1,6 @@
 //! `host set`.
 
-use crate::support::{Folder, HOST, RunningHost, SERVER, start};
+use crate::support::{Folder, HOST, LONG, RunningHost, SERVER, start};
 
 async fn set(folder: &Folder, arguments: &str) -> crate::support::Outcome {
     folder
@@ -112,11 +112,19 @@ async fn publishing_is_switched_off_and_on_at_once() {
     // It is published anew when it is switched on, and not before.
     set(&folder, "dns-publishing on").await.exits(0);
     host.logs("id=12293").await;
-    let shown = folder
-        .run(HOST, "--config host.toml status --json")
-        .await
-        .exits(0)
-        .json();
+    let told = async {
+        loop {
+            let shown = folder
+                .run(HOST, "--config host.toml status --json")
+                .await
+                .exits(0)
+                .json();
+            if shown["published"][0]["domain"].is_string() {
+                return shown;
+            }
+        }
+    };
+    let shown = tokio::time::timeout(LONG, told).await.unwrap();
     assert_eq!(shown["dns_publishing"], true);
     assert_eq!(shown["published"][0]["domain"], "contoso.test");
     assert_eq!(shown["published"][0]["code"], "0x8007232A");

@@ -16,8 +16,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A store that the commands beside the host can read, or none.
 pub(crate) trait Diary: Store {
-    /// Writes down what the host says of itself; kept when there is time for it.
-    fn write(&self, host: RunningHost);
+    /// Writes down what the host says of itself, in its turn. The future ends when it is kept, or
+    /// cannot be; it may be dropped.
+    fn write(&self, host: RunningHost) -> impl Future<Output = ()> + Send + 'static;
 
     /// What administrators set, now and after each change.
     ///
@@ -27,7 +28,9 @@ pub(crate) trait Diary: Store {
 }
 
 impl Diary for MemoryStore {
-    fn write(&self, _host: RunningHost) {}
+    fn write(&self, _host: RunningHost) -> impl Future<Output = ()> + Send + 'static {
+        core::future::ready(())
+    }
 
     fn settings(&self) -> Result<SettingsWatch, OpenError> {
         let (_, changes) = watch::channel(StoredSettings::default());
@@ -39,9 +42,12 @@ impl Diary for MemoryStore {
 }
 
 impl Diary for SqliteStore {
-    fn write(&self, host: RunningHost) {
-        // Nobody waits for it; a store that cannot keep it says so itself.
-        drop(self.set_host(host));
+    fn write(&self, host: RunningHost) -> impl Future<Output = ()> + Send + 'static {
+        let kept = self.set_host(host);
+        async {
+            // A store that cannot keep it says so itself.
+            let _ = kept.await;
+        }
     }
 
     fn settings(&self) -> Result<SettingsWatch, OpenError> {

@@ -185,7 +185,10 @@ impl<S: Diary> Running<S> {
             );
             tokio::spawn(async move { server.run(service, limits, &mut OsEntropy, stop).await })
         };
-        self.write(None);
+        // Whoever asks beside a host that is ready must not be told of the one before.
+        if let Some(kept) = self.written_anew(None) {
+            kept.await;
+        }
         let name = self.name();
         for address in &self.addresses {
             cli::print(format_args!("{name}: listening on {address}"));
@@ -303,6 +306,14 @@ impl<S: Diary> Running<S> {
 
     /// Writes down for others what the host does, if that changed.
     fn write(&mut self, ending: Option<HostState>) {
+        drop(self.written_anew(ending));
+    }
+
+    /// The same; the future ends when it is kept.
+    fn written_anew(
+        &mut self,
+        ending: Option<HostState>,
+    ) -> Option<impl Future<Output = ()> + Send> {
         let serving = if self.service.is_activated() {
             HostState::Serving
         } else {
@@ -318,10 +329,11 @@ impl<S: Diary> Running<S> {
             dns_publishing: self.publishing.is_on(),
             published: self.publishing.results(),
         };
-        if self.written.as_ref() != Some(&host) {
-            self.service.store().write(host.clone());
-            self.written = Some(host);
+        if self.written.as_ref() == Some(&host) {
+            return None;
         }
+        self.written = Some(host.clone());
+        Some(self.service.store().write(host))
     }
 
     fn name(&self) -> String {

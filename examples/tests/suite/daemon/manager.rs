@@ -1,7 +1,6 @@
 //! What a host tells a service manager, and what it takes from one.
 
 use crate::support::{Folder, HOST, LONG, RunningHost, run, start};
-use core::net::SocketAddr;
 use rustix::process::Signal;
 use std::{
     net::{TcpListener, TcpStream},
@@ -51,23 +50,15 @@ impl Manager {
 #[tokio::test]
 async fn a_host_is_ready_once_its_port_answers_and_tells_when_it_stops() {
     let folder = Folder::with_host().await;
-    // A port of our own, to be tried the moment that the host says that it is ready.
-    let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address: SocketAddr = reserved.local_addr().unwrap();
-    folder.write(
-        "host.toml",
-        &format!("listen = \"{address}\"\nidentity = \"kms1\"\n"),
-    );
-    drop(reserved);
     let manager = Manager::new(&folder);
     let child = start(manager.command(&folder));
     let ready = manager.told("READY=1").await;
-    TcpStream::connect(address).unwrap();
+    let mut host = RunningHost::listening(child).await;
+    TcpStream::connect(host.address).unwrap();
     assert!(
         ready.contains("STATUS=Serving; 0 requests, 0 failed"),
         "{ready}"
     );
-    let mut host = RunningHost::listening(child).await;
     host.signal(Signal::TERM);
     manager.told("STOPPING=1").await;
     assert_eq!(host.child.wait(LONG).await.unwrap().code(), Some(0));
