@@ -150,33 +150,17 @@ impl Family {
         self.counters.add_failed(status);
     }
 
-    /// Takes note of a request: of its product always, of its machine only where `config` admits it.
+    /// Takes note of a request of a machine that counts because everyone does.
+    // Into its callers: most requests of a host that admits everyone end here.
     #[inline(always)]
     pub(crate) fn record(
         &mut self,
         request: &Request,
-        config: &Config,
         wall: Timestamp,
         expires: Tick,
         seeds: &Seeds,
     ) -> (Change, Option<Cmid>) {
-        self.threshold = self.threshold.max(request.threshold);
-        self.counters.add_answered(request.license_status);
-        if config.counts_everyone() {
-            self.record_machine(request, wall, expires, seeds)
-        } else {
-            self.record_admitted(request, config, wall, expires, seeds)
-        }
-    }
-
-    #[inline]
-    fn record_machine(
-        &mut self,
-        request: &Request,
-        wall: Timestamp,
-        expires: Tick,
-        seeds: &Seeds,
-    ) -> (Change, Option<Cmid>) {
+        self.answer(request);
         let record = CompactRecord {
             cmid: request.cmid,
             last_request: wall,
@@ -206,9 +190,9 @@ impl Family {
         dropped
     }
 
+    /// Takes note of a request: of its product always, of its machine only where `config` admits it.
     /// Every admission policy stands here, between the request and the records.
-    #[inline(never)]
-    fn record_admitted(
+    pub(crate) fn record_admitted(
         &mut self,
         request: &Request,
         config: &Config,
@@ -217,16 +201,24 @@ impl Family {
         seeds: &Seeds,
     ) -> (Change, Option<Cmid>) {
         if request.virtual_machine && !config.count_virtual_machines() {
+            self.answer(request);
             return (Change::NotCounted, None);
         }
         let Admission::Guarded(guarded) = config.admission() else {
-            return self.record_machine(request, wall, expires, seeds);
+            return self.record(request, wall, expires, seeds);
         };
+        self.answer(request);
         let allowed = Allowed {
             guarded,
             threshold: self.threshold,
         };
         let guard = self.guard.get_or_insert_default();
         guard.record(&mut self.records, request, wall, expires, allowed, seeds)
+    }
+
+    #[inline(always)]
+    fn answer(&mut self, request: &Request) {
+        self.threshold = self.threshold.max(request.threshold);
+        self.counters.add_answered(request.license_status);
     }
 }

@@ -3,7 +3,7 @@ use crate::{
     families::Families, next_expiry::NextExpiries, seeds::Seeds,
 };
 use alloc::vec::Vec;
-use kms_core::{CountedId, Entropy, LicenseStatus, Now, Tick};
+use kms_core::{Cmid, CountedId, Entropy, LicenseStatus, Now, Tick, Timestamp};
 
 /// The activation count of a host: the client machine ids of the last 30 days, by family.
 ///
@@ -89,39 +89,12 @@ impl CmidTable {
     /// The work does not grow with the table, apart from the expiry of other records, once each,
     /// and the growth of memory, which doubles.
     pub fn record(&mut self, request: &Request, now: Now) -> Recorded {
-        let expired = self.advance(now.tick);
-        let expires = self.config.expiry(self.clock);
-        let index = self.find_or_add_family(request);
-        let Some((index, family)) =
-            index.and_then(|index| Some((index, self.families.get_mut(index)?)))
-        else {
-            self.counters.add_failed(Some(request.license_status));
-            return Recorded {
-                count: 0,
-                change: Change::TooManyFamilies,
-                dropped: None,
-                expired,
-            };
-        };
-        self.counters.add_answered(request.license_status);
-        let (change, dropped) =
-            family.record(request, &self.config, now.wall, expires, &self.seeds);
-        let (count, next_expiry) = (family.count(), family.next_expiry());
-        self.update_expiry(index, next_expiry);
-        // Apart from the others, so that nothing is written for the `dropped` that most have not.
-        if change == Change::Renewed {
-            return Recorded {
-                count,
-                change,
-                dropped: None,
-                expired,
-            };
-        }
-        Recorded {
-            count,
-            change,
-            dropped,
-            expired,
+        if self.config.counts_everyone() {
+            self.record_as(request, now, |family, _, wall, expires, seeds| {
+                family.record(request, wall, expires, seeds)
+            })
+        } else {
+            self.record_admitted(request, now)
         }
     }
 
@@ -199,6 +172,57 @@ impl CmidTable {
     pub fn shown_count_of(&self, counted_id: CountedId) -> i64 {
         self.family(counted_id)
             .map_or(-1, |family| i64::from(family.count()))
+    }
+
+    /// Apart, so that a table that counts everyone does not pay for it.
+    #[inline(never)]
+    fn record_admitted(&mut self, request: &Request, now: Now) -> Recorded {
+        self.record_as(request, now, |family, config, wall, expires, seeds| {
+            family.record_admitted(request, config, wall, expires, seeds)
+        })
+    }
+
+    // Into its two callers, each of which then has one way to record only.
+    #[inline(always)]
+    fn record_as(
+        &mut self,
+        request: &Request,
+        now: Now,
+        record: impl FnOnce(&mut Family, &Config, Timestamp, Tick, &Seeds) -> (Change, Option<Cmid>),
+    ) -> Recorded {
+        let expired = self.advance(now.tick);
+        let expires = self.config.expiry(self.clock);
+        let index = self.find_or_add_family(request);
+        let Some((index, family)) =
+            index.and_then(|index| Some((index, self.families.get_mut(index)?)))
+        else {
+            self.counters.add_failed(Some(request.license_status));
+            return Recorded {
+                count: 0,
+                change: Change::TooManyFamilies,
+                dropped: None,
+                expired,
+            };
+        };
+        self.counters.add_answered(request.license_status);
+        let (change, dropped) = record(family, &self.config, now.wall, expires, &self.seeds);
+        let (count, next_expiry) = (family.count(), family.next_expiry());
+        self.update_expiry(index, next_expiry);
+        // Apart from the others, so that nothing is written for the `dropped` that most have not.
+        if change == Change::Renewed {
+            return Recorded {
+                count,
+                change,
+                dropped: None,
+                expired,
+            };
+        }
+        Recorded {
+            count,
+            change,
+            dropped,
+            expired,
+        }
     }
 
     /// Moves the clock on and removes what is over.

@@ -255,7 +255,8 @@ async fn limit_memory() {
 async fn limit_log_lines() {
     let fixture = Fixture::new();
     let (lines, _here) = Lines::count();
-    let config = "[limits]\nlog_lines_per_second = 1\nlog_lines_burst = 20";
+    let config = "[limits]\nlog_lines_per_second = 1\nlog_lines_burst = 20\n\
+                  [admission]\npolicy = \"compat\"\nalerts.enabled = false";
     let service = fixture.start(config, MemoryStore).unwrap();
     let mut caller = Caller::new(Ipv4Addr::LOCALHOST.into());
     let before = lines.number();
