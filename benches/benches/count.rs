@@ -329,6 +329,7 @@ struct Peer {
 }
 
 /// What is kept of a machine.
+#[expect(dead_code, reason = "kept to be shown, not to be measured")]
 struct Kept {
     expires: Tick,
     last_request: Timestamp,

@@ -135,11 +135,11 @@ impl Family {
         self.records.next_expiry()
     }
 
-    pub(crate) fn expire(&mut self, clock: Tick) -> usize {
+    pub(crate) fn expire(&mut self, clock: Tick, seeds: &Seeds) -> usize {
         let Some(guard) = &mut self.guard else {
-            return self.records.expire(clock, |_| ());
+            return self.records.expire(clock, seeds, |_| ());
         };
-        let expired = self.records.expire(clock, |cmid| guard.forget(cmid));
+        let expired = self.records.expire(clock, seeds, |cmid| guard.forget(cmid));
         if self.records.len() == 0 {
             self.guard = None;
         }
@@ -181,7 +181,7 @@ impl Family {
         seeds: &Seeds,
     ) -> Option<Cmid> {
         let dropped = if self.count() >= self.capacity() {
-            self.records.remove_oldest()
+            self.records.remove_oldest(seeds)
         } else {
             None
         };

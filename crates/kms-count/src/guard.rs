@@ -74,7 +74,7 @@ impl Guard {
             let Some((_, &oldest)) = self.newcomers.first_key_value() else {
                 return (Change::Full, None);
             };
-            records.remove(seeds.hash(oldest), oldest);
+            records.remove(seeds.hash(oldest), oldest, seeds);
             self.forget(oldest);
             Some(oldest)
         } else {
@@ -205,7 +205,9 @@ mod tests {
             assert_eq!(guard.newcomers.len(), held);
             assert_eq!(guard.sources.len(), held);
         }
-        records.expire(Tick::from_millis(1 << 40), |cmid| guard.forget(cmid));
+        records.expire(Tick::from_millis(1 << 40), &seeds, |cmid| {
+            guard.forget(cmid)
+        });
         assert!(
             guard.machines.is_empty() && guard.newcomers.is_empty() && guard.sources.is_empty()
         );

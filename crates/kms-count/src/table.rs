@@ -245,7 +245,7 @@ impl CmidTable {
         {
             let mut next_expiry = None;
             if let Some(family) = self.families.get_mut(index) {
-                expired += family.expire(self.clock);
+                expired += family.expire(self.clock, &self.seeds);
                 next_expiry = family.next_expiry();
             }
             self.update_expiry(index, next_expiry);
