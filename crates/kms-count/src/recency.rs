@@ -200,40 +200,41 @@ impl RecencyList {
     }
 
     fn remove_at(&mut self, place: Place, seeds: &Seeds) -> Option<Cmid> {
-        let slot = *self.slot(place)?;
-        let cmid = slot.cmid()?;
-        self.join(slot.older, slot.newer);
+        let slot = self.slot(place)?;
+        let (cmid, older, newer) = (slot.cmid()?, slot.older, slot.newer);
+        self.join(older, newer);
         self.len -= 1;
         let (mut hole, mut at) = (place, self.after(place));
-        while let Some(&slot) = self.slot(at)
-            && let Some(cmid) = slot.cmid()
-        {
+        while let Some(cmid) = self.slot(at).and_then(Slot::cmid) {
             let home = self.home(seeds.hash(cmid));
             // Whatever would not be found behind the hole moves into it.
             if self.distance(home, at) >= self.distance(hole, at) {
-                self.put(hole, slot);
+                self.move_slot(at, hole);
                 hole = at;
             }
             at = self.after(at);
         }
         if let Some(slot) = self.slot_mut(hole) {
-            *slot = Slot::EMPTY;
+            slot.id = Slot::EMPTY.id;
         }
         Some(cmid)
     }
 
     /// Moves a slot to another place, and its neighbours' links with it.
-    fn put(&mut self, place: Place, slot: Slot) {
-        if let Some(moved) = self.slot_mut(place) {
+    fn move_slot(&mut self, from: Place, to: Place) {
+        let Some(&slot) = self.slot(from) else {
+            return;
+        };
+        if let Some(moved) = self.slot_mut(to) {
             *moved = slot;
         }
         match self.slot_mut(slot.older) {
-            Some(older) => older.newer = place,
-            None => self.oldest = place,
+            Some(older) => older.newer = to,
+            None => self.oldest = to,
         }
         match self.slot_mut(slot.newer) {
-            Some(newer) => newer.older = place,
-            None => self.newest = place,
+            Some(newer) => newer.older = to,
+            None => self.newest = to,
         }
     }
 
