@@ -41,8 +41,8 @@ Examples:
   load serve memory --identity kms1 --listen 127.0.0.1:1688
 
 Each machine that asks has a client machine id and a name of its own, and on the loopback interface an
-address of its own, so that the host's limits for one source do not apply. They are not real machines:
-do not count them on a host that others use.
+address of its own, so that the host's limits for one source apply to each alone: more machines and
+--sources stay below them. They are not real machines: do not count them on a host that others use.
 
 Exit codes:
   0  every request was answered

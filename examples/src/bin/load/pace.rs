@@ -126,6 +126,10 @@ impl Pace {
                 .async_io(Interest::READABLE, |timer| {
                     let mut times = [0; 8];
                     rustix::io::read(timer, &mut times)?;
+                    #[expect(
+                        clippy::host_endian_bytes,
+                        reason = "the kernel gives it in the order of this machine"
+                    )]
                     Ok(u64::from_ne_bytes(times))
                 })
                 .await?;

@@ -25,8 +25,8 @@ async fn every_request_is_answered_on_new_connections_and_on_kept_ones() {
             &folder,
             &host,
             &format!(
-                "--requests 300 --connections 4 --machines 4 --renewals 100 {mode} \
-                 --sources 4 --root ca/root.pem --verify --json"
+                "--requests 300 --connections 4 --machines 40 --renewals 100 {mode} \
+                 --sources 40 --root ca/root.pem --verify --json"
             ),
         )
         .await
@@ -34,8 +34,9 @@ async fn every_request_is_answered_on_new_connections_and_on_kept_ones() {
         .json();
         assert_all_answered(&run, 300);
         assert_eq!(run["verified"], 300, "{mode}: {run}");
-        // The table has the four machines that ask, and no other.
-        assert_eq!(run["count"][1], 4, "{mode}: {run}");
+        // The table has machines that ask, nearly all of them, and no others.
+        let most = run["count"][1].as_u64().unwrap();
+        assert!((25..=40).contains(&most), "{mode}: {run}");
         let latency = &run["latency_us"];
         let quantile = |name: &str| latency[name].as_f64().unwrap();
         assert!(quantile("p50") > 0.0 && quantile("p50") <= quantile("max"));

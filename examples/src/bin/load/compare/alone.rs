@@ -1,12 +1,12 @@
 //! What a signature and a sync take by themselves.
 
 use crate::processor;
-use core::time::Duration;
+use core::{hint, time::Duration};
 use examples::cli::Ended;
 use kms_core::{AnswerTerms, Clock as _, Cmid, KeyId, SeededEntropy};
 use kms_service::SystemClock;
 use rustix::time::{ClockId, clock_gettime};
-use std::{fs::File, hint, io::Write as _, path::Path, thread, time::Instant};
+use std::{fs::File, io::Write as _, path::Path, thread, time::Instant};
 
 /// What it takes to sign an answer, as the host does it, where the servers run.
 pub(super) fn signature_us(identity: &Path, held: bool) -> Result<f64, Ended> {
