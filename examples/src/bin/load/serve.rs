@@ -140,6 +140,9 @@ impl ServeArguments {
         let text = format!(
             "listen = \"{}\"\nidentity = '{}'\n\
              [limits]\nconnections_per_source = 4096\n\
+             new_connections_per_second = 1000000\nnew_connections_burst = 1000000\n\
+             requests_per_minute = 60000000\nrequests_burst = 1000000\n\
+             [admission]\npolicy = \"compat\"\n\
              [store]\npath = '{}'\n",
             self.listen,
             path(&self.identity),
