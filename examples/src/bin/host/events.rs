@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME|DURATION|SEQUENCE")]
     since: Option<Since>,
     /// Only those with this number: 12290 request processed, 12291 start failed, 12293 publishing
-    /// failed, 12294 published.
+    /// failed, 12294 published, 20001 and above alerts.
     #[arg(long)]
     id: Option<u16>,
     /// At most so many: the newest, or after a sequence the next. Without it and --since, 100.

@@ -204,6 +204,7 @@ impl Harness {
         assert_eq!(snapshot.counters.failed(), 0);
         let filter = EventFilter {
             after: Some(self.events),
+            id: Some(12290),
             limit: usize::MAX,
             ..EventFilter::default()
         };

@@ -50,7 +50,10 @@ async fn vendor(products: usize, store: &str) -> (Folder, Vec<Product>) {
         "host.toml",
         &format!(
             "listen = \"127.0.0.1:0\"\nidentity = \"kms1\"\ncatalogue = \"acme.toml\"\n\
-             [admission]\npolicy = \"compat\"\n[store]\npath = \"{store}\"\n"
+             [admission]\npolicy = \"compat\"\n[store]\npath = \"{store}\"\n[limits]\n\
+             connections_per_source = 1000\nnew_connections_per_second = 100000\n\
+             new_connections_burst = 100000\nrequests_per_minute = 6000000\n\
+             requests_burst = 1000000\n"
         ),
     );
     let catalogue = Catalogue::parse(&text, "acme.toml").unwrap();
