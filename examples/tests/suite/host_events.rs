@@ -85,3 +85,21 @@ async fn who_follows_sees_events_as_they_happen() {
     // It does not hold up the host's end, nor end with it.
     host.stop().await;
 }
+
+#[tokio::test]
+async fn a_start_that_failed_is_told_afterwards() {
+    let folder = Folder::with_host().await;
+    folder.serve().await.stop().await;
+    let key = folder.path("kms1/host.key");
+    std::fs::rename(&key, folder.path("key")).unwrap();
+    folder
+        .run(HOST, "--config host.toml")
+        .await
+        .exits(66)
+        .complains(&["id=12291", "kms1/host.key"]);
+    folder
+        .run(HOST, "--config host.toml events")
+        .await
+        .exits(0)
+        .says(&[" 12291 start failed: 0xC004F041"]);
+}

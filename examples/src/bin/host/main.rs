@@ -16,6 +16,7 @@ mod serve;
 mod set;
 mod since;
 mod sockets;
+mod start;
 mod status;
 mod store;
 
@@ -124,7 +125,7 @@ fn main() -> ExitCode {
         Some(Command::Set(arguments)) => set::set(config, &arguments),
         Some(Command::Backup { to }) => store::backup(config, &to),
         Some(Command::Repair) => store::repair(config),
-        None => serve::serve(config),
+        None => start::serve(config),
     };
     cli::end("host", ended)
 }

@@ -1,29 +1,24 @@
-//! Serving, from the configuration to the last answer.
+//! Serving, until the last answer.
 
 use crate::{
     diary::{Diary, SettingsWatch},
-    exit, logs, notify, priority,
+    notify,
     publishing::Publishing,
-    reload, sockets,
+    reload,
 };
 use core::{fmt::Write as _, future::pending, net::SocketAddr, time::Duration};
 use examples::{
     cli::{self, Ended},
     sysexits,
 };
-use kms_core::{Clock as _, StatusCode, Timestamp};
+use kms_core::{Clock as _, Timestamp};
 use kms_host::{
-    Durability, HostConfig, HostEvent, HostService, HttpServer, MemoryStore, Metrics,
-    PublisherError, Server, SqliteStore, StoredSettings,
+    HostConfig, HostService, HttpServer, PublisherError, Server, StoreHealth, StoredSettings,
     store::sqlite::{HostState, RunningHost},
 };
 use kms_service::{OsEntropy, SystemClock};
 use kms_trust::HostIdentity;
-use std::{
-    net::TcpListener,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{MissedTickBehavior, interval},
@@ -33,108 +28,15 @@ use tokio_util::sync::CancellationToken;
 /// How often the status line for the service manager is made anew.
 const STATUS_EVERY: Duration = Duration::from_secs(10);
 
-pub(crate) fn serve(config: Option<&Path>) -> Result<u8, Ended> {
-    let ended = start(config);
-    if let Err(ended) = &ended {
-        notify::status(ended.message());
-    }
-    ended
-}
-
-fn start(config: Option<&Path>) -> Result<u8, Ended> {
-    // Before any thread begins, because it changes the environment.
-    let passed = sockets::passed()?;
-    let (path, config) = exit::load(config)?;
-    logs::init()?;
-    let metrics = Arc::<Metrics>::default();
-    let durability = config.store.durability;
-    let opened = match durability {
-        Durability::Commit => {
-            Some(SqliteStore::open(&config.store, Arc::clone(&metrics)).map_err(exit::with)?)
-        }
-        _ => None,
-    };
-    let start = Start {
-        path,
-        config,
-        passed,
-        metrics,
-    };
-    match opened {
-        Some(store) => start.run(store),
-        None => start.run(MemoryStore),
-    }
-}
-
-/// Everything that a host begins with, beside its store.
-struct Start {
-    path: PathBuf,
-    config: HostConfig,
-    passed: Vec<TcpListener>,
-    metrics: Arc<Metrics>,
-}
-
-impl Start {
-    fn run<S: Diary>(self, store: S) -> Result<u8, Ended> {
-        let mut settings = store.settings().map_err(exit::with)?;
-        let low_priority = settings.current().low_priority.unwrap_or(false);
-        if low_priority && let Err(error) = priority::lower() {
-            tracing::warn!(%error, "the low priority that was set cannot be had");
-        }
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Ended::new(sysexits::OS, error))?
-            .block_on(self.serve(store, settings))
-    }
-
-    async fn serve<S: Diary>(self, store: S, mut settings: SettingsWatch) -> Result<u8, Ended> {
-        // Before anything else: a signal that comes while the host starts must not kill it halfway.
-        let mut signals = Signals::install()?;
-        let stored = settings.current();
-        let service = HostService::new(&self.config, store, SystemClock, &mut OsEntropy)
-            .map_err(exit::with)?
-            .with_metrics(self.metrics);
-        service.apply(&stored);
-        let service = Arc::new(service);
-        let bound = sockets::listen(self.passed, &self.config.listen, stored.port);
-        let server = bound.inspect_err(|_| {
-            service.record(HostEvent::StartFailed {
-                code: StatusCode::VL_BINDING_SERVICE_NOT_ENABLED,
-            });
-        })?;
-        let metrics = self
-            .config
-            .metrics
-            .as_ref()
-            .map(|of| HttpServer::bind(of.listen));
-        let metrics = metrics.transpose().map_err(exit::with)?;
-        let addresses = server.local_addresses();
-        let mut host = Running {
-            path: self.path,
-            config: self.config,
-            settings,
-            // What was set of it later is obeyed at the next start.
-            low_priority: stored.low_priority.unwrap_or(false),
-            publishing: Publishing::new(Arc::clone(&service), addresses.clone()),
-            service,
-            started: SystemClock.now().wall,
-            addresses,
-            written: None,
-        };
-        host.publish(&stored).map_err(exit::with)?;
-        host.serve(server, metrics, &mut signals).await
-    }
-}
-
-struct Signals {
+/// The signals that a host obeys, from their installation on.
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
 }
 
 impl Signals {
-    fn install() -> Result<Self, Ended> {
+    pub(crate) fn install() -> Result<Self, Ended> {
         let install = |kind| signal(kind).map_err(|error| Ended::new(sysexits::OS, error));
         Ok(Self {
             terminate: install(SignalKind::terminate())?,
@@ -153,10 +55,11 @@ impl Signals {
 }
 
 /// A host that serves.
-struct Running<S> {
+pub(crate) struct Running<S> {
     path: PathBuf,
     config: HostConfig,
     settings: SettingsWatch,
+    // As it was started: what is set later is obeyed at the next start.
     low_priority: bool,
     service: Arc<HostService<S, SystemClock>>,
     publishing: Publishing<S>,
@@ -167,7 +70,30 @@ struct Running<S> {
 }
 
 impl<S: Diary> Running<S> {
-    async fn serve(
+    /// A host that was configured by the file at `path` and listens on `addresses`.
+    pub(crate) fn new(
+        path: PathBuf,
+        config: HostConfig,
+        service: Arc<HostService<S, SystemClock>>,
+        settings: SettingsWatch,
+        low_priority: bool,
+        addresses: Vec<SocketAddr>,
+    ) -> Self {
+        Self {
+            path,
+            config,
+            settings,
+            low_priority,
+            publishing: Publishing::new(Arc::clone(&service), addresses.clone()),
+            service,
+            started: SystemClock.now().wall,
+            addresses,
+            written: None,
+        }
+    }
+
+    /// Serves until it is told to stop, and then finishes the calls that are open.
+    pub(crate) async fn serve(
         &mut self,
         server: Server,
         metrics: Option<HttpServer>,
@@ -298,7 +224,7 @@ impl<S: Diary> Running<S> {
     }
 
     /// Publishes as the configuration and the administrator say.
-    fn publish(&mut self, stored: &StoredSettings) -> Result<(), PublisherError> {
+    pub(crate) fn publish(&mut self, stored: &StoredSettings) -> Result<(), PublisherError> {
         let wanted = stored.dns_publishing.unwrap_or(true);
         let dns = self.config.dns.as_ref().filter(|_| wanted);
         self.publishing.set(dns)
@@ -344,10 +270,10 @@ impl<S: Diary> Running<S> {
 
     /// The host in one line, for people.
     fn status(&self) -> String {
-        let mut status = if self.service.is_activated() {
-            "Serving".to_owned()
-        } else {
-            "Not activated: every client is refused".to_owned()
+        let mut status = match self.service.store().health() {
+            StoreHealth::Failed { reason } => format!("Every client is refused: {reason}"),
+            _ if self.service.is_activated() => "Serving".to_owned(),
+            _ => "Not activated: every client is refused".to_owned(),
         };
         for family in self.service.families() {
             let _ = write!(status, "; {} counts {}", family.name, family.count);

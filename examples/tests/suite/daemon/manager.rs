@@ -3,9 +3,12 @@
 use crate::support::{Folder, HOST, LONG, RunningHost, run, start};
 use rustix::process::Signal;
 use std::{
+    fs,
+    io::{BufRead as _, BufReader},
     net::{TcpListener, TcpStream},
-    path::PathBuf,
-    process::Command,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 use tokio::{net::UnixDatagram, time::timeout};
 
@@ -93,7 +96,7 @@ async fn a_host_that_is_asked_to_says_that_it_is_alive() {
 #[tokio::test]
 async fn a_host_that_does_not_start_tells_why() {
     let folder = Folder::with_host().await;
-    std::fs::remove_file(folder.path("kms1/host.key")).unwrap();
+    fs::remove_file(folder.path("kms1/host.key")).unwrap();
     let manager = Manager::new(&folder);
     run(manager.command(&folder)).await.exits(66);
     let mut bytes = [0; 4096];
@@ -155,4 +158,55 @@ async fn a_journal_that_does_not_read_standard_error_gets_nothing() {
     let mut host = RunningHost::listening(start(command)).await;
     host.signal(Signal::TERM);
     host.logs("stopping").await;
+}
+
+#[tokio::test]
+#[ignore = "needs to be root where no journal runs, to take its place"]
+async fn a_journal_is_given_the_data_of_an_event_as_fields() {
+    let socket = Path::new("/run/systemd/journal/socket");
+    fs::create_dir_all(socket.parent().unwrap()).unwrap();
+    let journal = UnixDatagram::bind(socket).unwrap();
+    let folder = Folder::with_host().await;
+    let stderr = fs::File::create(folder.path("stderr")).unwrap();
+    let metadata = stderr.metadata().unwrap();
+    let manager = Manager::new(&folder);
+    let mut command = manager.command(&folder);
+    command
+        .env(
+            "JOURNAL_STREAM",
+            format!("{}:{}", metadata.dev(), metadata.ino()),
+        )
+        .stderr(stderr)
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    manager.told("READY=1").await;
+    let mut address = String::new();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut address)
+        .unwrap();
+    let (_, address) = address.trim().rsplit_once(' ').unwrap();
+    crate::host_status::asked(address.parse().unwrap()).await;
+    let mut message = vec![0; 65_536];
+    let event = async {
+        loop {
+            let read = journal.recv(&mut message).await.unwrap();
+            let text = String::from_utf8_lossy(&message[..read]).into_owned();
+            if text.contains("KMS_ID") {
+                return text;
+            }
+        }
+    };
+    let event = timeout(LONG, event).await.unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    fs::remove_file(socket).unwrap();
+    for field in [
+        "KMS_RESULT",
+        "KMS_CMID",
+        "KMS_MACHINE",
+        "ws-17.contoso.test",
+    ] {
+        assert!(event.contains(field), "{event}");
+    }
+    assert_eq!(folder.read("stderr"), b"", "the journal has it already");
 }
