@@ -132,7 +132,7 @@ pub fn print(text: impl fmt::Display) {
     let _ = print_to_reader(text);
 }
 
-/// As [`print`], and whether anybody still reads: who prints on and on stops when nobody does.
+/// As [`print()`], and whether anybody still reads: who prints on and on stops when nobody does.
 #[must_use]
 pub fn print_to_reader(text: impl fmt::Display) -> bool {
     let mut out = io::stdout().lock();

@@ -16,7 +16,7 @@ pub struct Config {
 impl Config {
     /// How long a machine counts after its last request, unless configured: 30 days.
     pub const DEFAULT_RETENTION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-    /// The shortest retention, the resolution of [`Tick`](kms_core::Tick): with none at all a count
+    /// The shortest retention, the resolution of [`Tick`]: with none at all a count
     /// could not include the machine that asks.
     pub const MIN_RETENTION: Duration = Duration::from_millis(1);
 

@@ -101,6 +101,18 @@ pub(super) fn look_for_store(path: &Path) -> Result<(), OpenError> {
     }
 }
 
+/// Whether the store's file is still there, without opening it: in the process that has the database
+/// open, closing the file would take the database's locks away.
+pub(super) fn require_file(path: &Path) -> Result<(), OpenError> {
+    if path.is_file() {
+        Ok(())
+    } else {
+        Err(OpenError::Missing {
+            path: path.to_owned(),
+        })
+    }
+}
+
 /// Refuses a filesystem whose server, and not this machine, keeps locks and syncs.
 pub(super) fn refuse_network_filesystem(path: &Path) -> Result<(), OpenError> {
     let folder = path.parent().unwrap_or(path);

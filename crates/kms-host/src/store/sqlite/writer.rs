@@ -186,7 +186,7 @@ pub(super) fn close(connection: Connection) {
 
 /// Opens a store that was open before, and verifies it.
 fn open_again(path: &Path) -> Result<(Connection, Snapshot), OpenError> {
-    place::look_for_store(path)?;
+    place::require_file(path)?;
     open_verified(path, "open it anew")
 }
 
