@@ -110,6 +110,7 @@ async fn ask(number: u32, host: SocketAddr) -> io::Result<()> {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "why a client failed")]
 async fn ask_in_time(number: u32, host: SocketAddr, figures: Arc<Figures>) {
     let began = Instant::now();
     figures.asked.fetch_add(1, Ordering::Relaxed);
@@ -135,6 +136,7 @@ fn open_files(process: u32) -> usize {
     fs::read_dir(format!("/proc/{process}/fd")).unwrap().count()
 }
 
+#[expect(clippy::print_stdout, reason = "the figures")]
 async fn attack(limits: &str) {
     let folder = Folder::with_host().await;
     let config = format!("listen = \"127.0.0.1:0\"\nidentity = \"kms1\"\n{limits}");

@@ -81,10 +81,11 @@ impl Gate {
         Tick::ZERO.saturating_add(self.epoch.elapsed())
     }
 
-    /// A moment by the runtime's clock; none when it is beyond that clock, which nobody waits for.
+    /// The end of a millisecond by the runtime's clock, so that nobody is a part of one too early;
+    /// none when it is beyond that clock, which nobody waits for.
     pub(super) fn instant(&self, tick: Tick) -> Option<Instant> {
-        self.epoch
-            .checked_add(Duration::from_millis(tick.as_millis()))
+        let end = tick.as_millis().saturating_add(1);
+        self.epoch.checked_add(Duration::from_millis(end))
     }
 
     /// Takes in a connection. Only who knows that there is a place may ask.

@@ -2,18 +2,21 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
-use tracing::{Event, Level, Metadata, Subscriber, span, subscriber::DefaultGuard};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber, span, subscriber::DefaultGuard};
 
 /// The number of lines at info and above in this thread.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<AtomicU32>);
 
 impl Lines {
-    /// Counts until the guard is dropped.
-    pub(crate) fn count() -> (Self, DefaultGuard) {
+    /// Counts until the guards are dropped.
+    pub(crate) fn count() -> (Self, (Dispatch, DefaultGuard)) {
         let lines = Self::default();
         let guard = tracing::subscriber::set_default(lines.clone());
-        (lines, guard)
+        // With one subscriber alone, tracing asks the thread that comes to a line first whether
+        // anybody wants it, and remembers that for all threads: another test has none.
+        let other = Dispatch::new(lines.clone());
+        (lines, (other, guard))
     }
 
     pub(crate) fn number(&self) -> u32 {
