@@ -3,10 +3,15 @@
 use crate::{
     host_status::{asked, cmid},
     peer::Peer,
-    support::{Folder, HOST, SERVER},
+    support::{Folder, HOST, LONG, SERVER},
 };
 use kms_core::LicenseStatus;
 use kms_keys::Catalogue;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
 
 #[tokio::test]
 async fn who_asks_is_listed_and_who_shares_an_id_is_named() {
@@ -87,4 +92,35 @@ async fn who_asks_is_listed_and_who_shares_an_id_is_named() {
         "a peer must not write to the terminal"
     );
     host.stop().await;
+
+    // A host that starts counts them at once. An address of loopback that nobody else listens on.
+    let config = String::from_utf8(folder.read("host.toml")).unwrap();
+    let metrics = "127.88.7.3:19168";
+    folder.write(
+        "host.toml",
+        &format!("{config}\n[metrics]\nlisten = \"{metrics}\"\n"),
+    );
+    let host = folder.serve().await;
+    let sample = "\nkms_host_duplicate_cmids 1\n";
+    soon(async || scrape(metrics).await.contains(sample)).await;
+    host.stop().await;
+}
+
+async fn scrape(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
+}
+
+/// Waits until something is so, for as long as any command may take.
+async fn soon(mut is_so: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !is_so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, wait).await.unwrap();
 }

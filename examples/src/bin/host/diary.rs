@@ -2,11 +2,14 @@
 
 use core::time::Duration;
 use kms_host::{
-    MemoryStore, SqliteStore, Store, StoredSettings,
-    store::sqlite::{OpenError, RunningHost},
+    MemoryStore, Metrics, SqliteStore, Store, StoredSettings,
+    store::sqlite::{OpenError, RunningHost, StoreReader},
 };
 use std::{
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread::{self, JoinHandle},
 };
 use tokio::sync::watch;
@@ -14,17 +17,22 @@ use tokio::sync::watch;
 /// How often the settings are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// In how many looks the client machine ids are counted that several machines use: all clients are
+/// read for that.
+const LOOKS_FOR_DUPLICATES: u32 = 300;
+
 /// A store that the commands beside the host can read, or none.
 pub(crate) trait Diary: Store {
     /// Writes down what the host says of itself, in its turn. The future ends when it is kept, or
     /// cannot be; it may be dropped.
     fn write(&self, host: RunningHost) -> impl Future<Output = ()> + Send + 'static;
 
-    /// What administrators set, now and after each change.
+    /// What administrators set, now and after each change. How many client machine ids are used by
+    /// several machines goes into `metrics` on the way.
     ///
     /// # Errors
     /// When it cannot be read.
-    fn settings(&self) -> Result<SettingsWatch, OpenError>;
+    fn watch(&self, metrics: Arc<Metrics>) -> Result<SettingsWatch, OpenError>;
 }
 
 impl Diary for MemoryStore {
@@ -32,7 +40,7 @@ impl Diary for MemoryStore {
         core::future::ready(())
     }
 
-    fn settings(&self) -> Result<SettingsWatch, OpenError> {
+    fn watch(&self, _metrics: Arc<Metrics>) -> Result<SettingsWatch, OpenError> {
         let (_, changes) = watch::channel(StoredSettings::default());
         Ok(SettingsWatch {
             changes,
@@ -50,7 +58,7 @@ impl Diary for SqliteStore {
         }
     }
 
-    fn settings(&self) -> Result<SettingsWatch, OpenError> {
+    fn watch(&self, metrics: Arc<Metrics>) -> Result<SettingsWatch, OpenError> {
         let reader = self.reader()?;
         let (tell, changes) = watch::channel(reader.settings()?);
         let (stop, stopped) = mpsc::channel::<()>();
@@ -58,7 +66,13 @@ impl Diary for SqliteStore {
         let thread = thread::Builder::new()
             .name("settings".to_owned())
             .spawn(move || {
-                while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK_EVERY) {
+                for look in 0_u32.. {
+                    if look % LOOKS_FOR_DUPLICATES == 0 {
+                        count_duplicates(&reader, &metrics);
+                    }
+                    let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK_EVERY) else {
+                        return;
+                    };
                     match reader.settings() {
                         Ok(settings) => {
                             tell.send_if_modified(|told| {
@@ -81,6 +95,15 @@ impl Diary for SqliteStore {
                 thread: Some(thread),
             }),
         })
+    }
+}
+
+fn count_duplicates(reader: &StoreReader, metrics: &Metrics) {
+    match reader.duplicates() {
+        Ok(duplicates) => {
+            metrics.set_duplicate_cmids(u64::try_from(duplicates.len()).unwrap_or(u64::MAX));
+        }
+        Err(error) => tracing::debug!(%error, "the clients cannot be read"),
     }
 }
 

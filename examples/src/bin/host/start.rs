@@ -69,7 +69,7 @@ impl Start {
             drop(store.commit(Entry::Event { at, event }));
             return Err(exit::with(fault));
         }
-        let mut settings = store.settings().map_err(exit::with)?;
+        let mut settings = store.watch(Arc::clone(&self.metrics)).map_err(exit::with)?;
         let low_priority = settings.current().low_priority.unwrap_or(false);
         if low_priority && let Err(error) = priority::lower() {
             tracing::warn!(%error, "the low priority that was set cannot be had");
