@@ -148,11 +148,11 @@ fn a_newer_store_is_refused_with_both_versions() {
     let place = Place::new();
     filled(&place);
     let other = Connection::open(place.path()).unwrap();
-    other.pragma_update(None, "user_version", 2).unwrap();
+    other.pragma_update(None, "user_version", 3).unwrap();
     drop(other);
     let error = place.refusal();
     assert!(
-        error.contains("version 2") && error.contains("up to 1"),
+        error.contains("version 3") && error.contains("up to 2"),
         "{error}"
     );
     assert!(matches!(
@@ -162,8 +162,36 @@ fn a_newer_store_is_refused_with_both_versions() {
 }
 
 #[test]
+fn a_store_of_the_first_version_is_brought_up_to_date_with_its_clients() {
+    let place = Place::new();
+    let mut model = filled(&place);
+    let other = Connection::open(place.path()).unwrap();
+    other
+        .execute_batch(
+            "ALTER TABLE totals DROP COLUMN clients_sequence; \
+             ALTER TABLE events DROP COLUMN source; PRAGMA user_version = 1",
+        )
+        .unwrap();
+    drop(other);
+    let error = StoreReader::open(&place.path()).unwrap_err().to_string();
+    assert!(error.contains("start the host once"), "{error}");
+    let store = place.open();
+    assert!(place.folder.path().join("host.db.version-1").exists());
+    assert_eq!(store.load().unwrap(), model.table.snapshot());
+    keep(&store, [model.answered(ask(0))]);
+    let clients = store.reader().unwrap().clients(None).unwrap();
+    assert_eq!(clients.len(), 40);
+    let requests: Vec<u64> = clients.iter().map(|client| client.requests).collect();
+    assert_eq!((requests[0], requests.iter().sum::<u64>()), (2, 41));
+}
+
+#[test]
 fn contradictions_are_damage() {
     for (statement, wanted) in [
+        (
+            "UPDATE totals SET clients_sequence = sequence + 1",
+            "up to an entry that it does not have",
+        ),
         ("UPDATE totals SET failed = total + 1", "failed requests"),
         (
             "UPDATE totals SET total = 3, oob_grace = 3",

@@ -1,6 +1,7 @@
 //! Entries into tables: what each of them writes, and what is written once for all of them.
 
 use super::{
+    clients::{ClientWriter, Gathered},
     error::Fault,
     load::{self, FamilyRow, Totals},
     queue::{Failure, Item},
@@ -22,6 +23,8 @@ pub(super) const EVENT_BYTES: i64 = 100;
 pub(super) struct Book {
     pub(super) totals: Totals,
     pub(super) families: BTreeMap<CountedId, Family>,
+    /// Who asked, as far as it is not written.
+    pub(super) clients: Gathered,
     next_family: i64,
     /// When the latest entry happened, by the host's calendar clock: how old others are goes by it.
     pub(super) now: Timestamp,
@@ -72,6 +75,7 @@ impl Book {
             totals,
             next_family: 1 + families.values().map(|family| family.id).max().unwrap_or(0),
             families,
+            clients: Gathered::default(),
             now: Timestamp::from_millis(newest.unwrap_or(i64::MIN)),
         })
     }
@@ -124,8 +128,7 @@ pub(super) struct Statements<'c> {
     insert_record: Statement<'c>,
     renew_record: Statement<'c>,
     delete_record: Statement<'c>,
-    insert_client: Statement<'c>,
-    update_client: Statement<'c>,
+    clients: ClientWriter<'c>,
     insert_event: Statement<'c>,
     insert_family: Statement<'c>,
     update_family: Statement<'c>,
@@ -149,20 +152,12 @@ impl<'c> Statements<'c> {
             )?,
             delete_record: connection
                 .prepare("DELETE FROM records WHERE family = ?1 AND cmid = ?2")?,
-            insert_client: connection.prepare(
-                "INSERT INTO clients (cmid, machine_name, activation_id, first_request, \
-                 last_request, source, requests, license_status, code, virtual_machine, sequence) \
-                 VALUES (?1, ?2, ?3, ?4, ?4, ?5, 1, ?6, ?7, ?8, ?9)",
-            )?,
-            update_client: connection.prepare(
-                "UPDATE clients SET last_request = ?4, source = ?5, requests = requests + 1, \
-                 license_status = ?6, code = ?7, virtual_machine = ?8, sequence = ?9 \
-                 WHERE cmid = ?1 AND machine_name = ?2 AND activation_id = ?3",
-            )?,
+            clients: ClientWriter::prepare(connection)?,
             insert_event: connection.prepare(
                 "INSERT INTO events (sequence, time, id, code, required_count, machine_name, cmid, \
                  client_time, virtual_machine, license_status, minutes_remaining, activation_id, \
-                 domain) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 domain, source) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             )?,
             insert_family: connection.prepare(
                 "INSERT INTO families VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -175,7 +170,8 @@ impl<'c> Statements<'c> {
             update_totals: connection.prepare(
                 "UPDATE totals SET sequence = ?1, events_bytes = ?2, clients = ?3, total = ?4, \
                  failed = ?5, unlicensed = ?6, licensed = ?7, oob_grace = ?8, oot_grace = ?9, \
-                 non_genuine_grace = ?10, notification = ?11, extended_grace = ?12 WHERE id = 1",
+                 non_genuine_grace = ?10, notification = ?11, extended_grace = ?12, clients_sequence = ?13 \
+                 WHERE id = 1",
             )?,
         })
     }
@@ -206,7 +202,8 @@ impl<'c> Statements<'c> {
             d,
             e,
             f,
-            g
+            g,
+            book.totals.clients_sequence
         ])?;
         self.commit.execute([])?;
         Ok(())
@@ -254,8 +251,7 @@ impl<'c> Statements<'c> {
             } => {
                 book.now = *at;
                 self.write_record(request, *at, *change, *dropped, book)?;
-                self.write_request(*at, event, book)?;
-                self.write_client(*at, event, request.source, book)
+                self.write_request(*at, event, request.source, book)
             }
             Entry::Failed {
                 counted_id,
@@ -269,8 +265,7 @@ impl<'c> Statements<'c> {
                 let Some(event) = event else {
                     return Ok(());
                 };
-                self.write_request(*at, event, book)?;
-                self.write_client(*at, event, *source, book)
+                self.write_request(*at, event, *source, book)
             }
             Entry::Event { at, event } => {
                 book.now = *at;
@@ -326,40 +321,16 @@ impl<'c> Statements<'c> {
         Ok(())
     }
 
-    fn write_client(
-        &mut self,
-        at: Timestamp,
-        event: &RequestProcessed,
-        source: Option<Source>,
-        book: &mut Book,
-    ) -> Result<(), Fault> {
-        let (cmid, activation_id) = (
-            event.cmid.as_uuid().into_bytes(),
-            event.activation_id.as_uuid().into_bytes(),
-        );
-        let source = source.map(SourceBytes::of);
-        let values = params![
-            cmid,
-            event.machine_name.as_str(),
-            activation_id,
-            at.as_millis(),
-            source,
-            event.license_status.number(),
-            event.code.0,
-            event.virtual_machine,
-            book.totals.sequence,
-        ];
-        if self.update_client.execute(values)? == 0 {
-            self.insert_client.execute(values)?;
-            book.totals.clients += 1;
-        }
-        Ok(())
+    /// Writes the next `rows` of the clients that were gathered, inside a transaction.
+    pub(super) fn write_clients(&mut self, rows: usize, book: &mut Book) -> Result<(), Fault> {
+        book.clients.step(rows, &mut book.totals, &mut self.clients)
     }
 
     fn write_request(
         &mut self,
         at: Timestamp,
         event: &RequestProcessed,
+        source: Option<Source>,
         book: &mut Book,
     ) -> Result<(), Fault> {
         let (cmid, activation_id) = (
@@ -381,7 +352,9 @@ impl<'c> Statements<'c> {
             event.minutes_remaining,
             activation_id,
             None::<&str>,
+            source.map(SourceBytes::of),
         ])?;
+        book.clients.add(book.totals.sequence, at, event, source);
         book.totals.events_bytes += EVENT_BYTES + length(name);
         Ok(())
     }
@@ -393,7 +366,9 @@ impl<'c> Statements<'c> {
         book: &mut Book,
     ) -> Result<(), Fault> {
         let (code, domain) = match event {
-            HostEvent::RequestProcessed(event) => return self.write_request(at, event, book),
+            HostEvent::RequestProcessed(event) => {
+                return self.write_request(at, event, None, book);
+            }
             HostEvent::StartFailed { code } => (Some(code.0), None),
             HostEvent::PublishFailed { code, domain } => (Some(code.0), Some(domain.to_string())),
             HostEvent::Published { domain } => (None, Some(domain.to_string())),
@@ -416,6 +391,7 @@ impl<'c> Statements<'c> {
             nothing,
             no_bytes,
             domain,
+            no_bytes,
         ])?;
         Ok(())
     }

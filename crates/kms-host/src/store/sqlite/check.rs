@@ -3,7 +3,7 @@
 use super::{
     OpenError,
     error::Fault,
-    load, place,
+    load, machines, place,
     reader::{self, EVENT_COLUMNS},
     running, schema, settings,
 };
@@ -50,13 +50,10 @@ pub(super) fn contents(connection: &Connection) -> Result<Contents, Fault> {
     let events = count(
         &transaction,
         &format!("SELECT {EVENT_COLUMNS} FROM events"),
-        |row| reader::event(row).map(drop),
+        reader::check_event,
     )?;
-    let clients = count(
-        &transaction,
-        &format!("SELECT {} FROM clients", reader::CLIENT_COLUMNS),
-        |row| reader::client(row).map(drop),
-    )?;
+    let mut clients = 0;
+    machines::each(&transaction, |_| clients += 1)?;
     Ok(Contents {
         version: schema::version(&transaction)?,
         families: number(snapshot.families.len()),

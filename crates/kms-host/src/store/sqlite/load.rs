@@ -16,6 +16,8 @@ pub(super) struct Totals {
     pub(super) events_bytes: i64,
     /// Rows of the clients' table.
     pub(super) clients: i64,
+    /// The entry up to which they are written; what came after it is in the events.
+    pub(super) clients_sequence: i64,
     /// The counters over all families.
     pub(super) tally: Tally,
 }
@@ -32,7 +34,7 @@ pub(super) struct FamilyRow {
 pub(super) fn totals(connection: &Connection) -> Result<Totals, Fault> {
     let mut statement = connection.prepare(
         "SELECT sequence, events_bytes, clients, total, failed, unlicensed, licensed, oob_grace, \
-         oot_grace, non_genuine_grace, notification, extended_grace FROM totals WHERE id = 1",
+         oot_grace, non_genuine_grace, notification, extended_grace, clients_sequence FROM totals WHERE id = 1",
     )?;
     let mut rows = statement.query([])?;
     let row = rows
@@ -43,9 +45,15 @@ pub(super) fn totals(connection: &Connection) -> Result<Totals, Fault> {
         events_bytes: row.get(1)?,
         clients: row.get(2)?,
         tally: Tally::read(row, 3)?,
+        clients_sequence: row.get(12)?,
     };
     if totals.sequence < 0 || totals.events_bytes < 0 || totals.clients < 0 {
         return Err(Fault::Contents("a total is negative".to_owned()));
+    }
+    if !(0..=totals.sequence).contains(&totals.clients_sequence) {
+        return Err(Fault::Contents(
+            "its clients are written up to an entry that it does not have".to_owned(),
+        ));
     }
     Ok(totals)
 }

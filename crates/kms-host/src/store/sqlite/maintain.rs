@@ -143,7 +143,7 @@ impl<'c> Maintenance<'c> {
         Ok(())
     }
 
-    /// Removes the oldest events if they are too old or too much; true when it did.
+    /// Removes the oldest events if they are too old or too much; true when there are some.
     fn trim_events(&mut self, book: &mut Book) -> Result<bool, Fault> {
         let cutoff = book.now.saturating_sub(self.events_kept).as_millis();
         let mut upto: Option<i64> = self
@@ -158,9 +158,14 @@ impl<'c> Maintenance<'c> {
                 .query_row([rows], |row| row.get::<_, Option<i64>>(0))?;
             upto = upto.max(oldest);
         }
-        let Some(upto) = upto else {
+        let Some(mut upto) = upto else {
             return Ok(false);
         };
+        if upto > book.totals.clients_sequence {
+            // Clients that are only gathered would be lost with their events.
+            upto = book.totals.clients_sequence;
+            book.clients.want();
+        }
         let bytes: i64 = self
             .count_events
             .query_row(params![upto, EVENT_BYTES], |row| row.get(0))?;

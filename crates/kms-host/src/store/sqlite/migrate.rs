@@ -19,8 +19,14 @@ pub(super) struct Migration {
     pub(super) statements: &'static str,
 }
 
-/// The steps to [`schema::VERSION`], which is the first.
-pub(super) const MIGRATIONS: &[Migration] = &[];
+/// The steps to [`schema::VERSION`].
+pub(super) const MIGRATIONS: &[Migration] = &[Migration {
+    from: 1,
+    // Each request had its client's row written with it.
+    statements: "ALTER TABLE totals ADD COLUMN clients_sequence INTEGER NOT NULL DEFAULT 0; \
+                 UPDATE totals SET clients_sequence = sequence; \
+                 ALTER TABLE events ADD COLUMN source BLOB;",
+}];
 
 /// Brings the store at `path` to the version `wanted`, and says which copy of it was made before.
 pub(super) fn up_to_date(

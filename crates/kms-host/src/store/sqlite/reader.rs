@@ -3,13 +3,15 @@
 use super::{
     OpenError,
     error::Fault,
-    load, lock, place,
+    load, lock,
+    machines::{self, Client, Duplicate},
+    place,
     running::{self, RunningHost},
     schema, settings, source,
 };
 use crate::{Alert, HostEvent, RequestProcessed, StoredSettings};
-use kms_core::{ActivationId, Cmid, LicenseStatus, MachineName, StatusCode, Timestamp};
-use kms_count::{Record, Snapshot, Source};
+use kms_core::{ActivationId, LicenseStatus, MachineName, StatusCode, Timestamp};
+use kms_count::{Record, Snapshot};
 use rusqlite::{Connection, Row, params};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
@@ -67,43 +69,6 @@ pub struct StoredEvent {
     pub time: Timestamp,
     /// What.
     pub event: HostEvent,
-}
-
-/// A machine with a product that asks this host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Client {
-    /// The client machine id.
-    pub cmid: Cmid,
-    /// The machine's name, as it gave it.
-    pub machine_name: MachineName,
-    /// The product.
-    pub activation_id: ActivationId,
-    /// When it asked first, by the host's calendar clock.
-    pub first_request: Timestamp,
-    /// When it asked last.
-    pub last_request: Timestamp,
-    /// Where it asked from last.
-    pub source: Option<Source>,
-    /// How often it asked.
-    pub requests: u64,
-    /// The state of its licence when it asked last.
-    pub license_status: LicenseStatus,
-    /// The result that it was given last.
-    pub code: StatusCode,
-    /// Whether it says that it is a virtual machine.
-    pub virtual_machine: bool,
-}
-
-/// A client machine id that machines of several names use: most often an image that was not
-/// generalised.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Duplicate {
-    /// The client machine id.
-    pub cmid: Cmid,
-    /// Who uses it, by name and product; at least two names.
-    pub clients: Vec<Client>,
 }
 
 impl StoreReader {
@@ -180,14 +145,16 @@ impl StoreReader {
     /// # Errors
     /// When they cannot be read.
     pub fn clients(&self, since: Option<Timestamp>) -> Result<Vec<Client>, OpenError> {
-        self.read("read the clients", |connection| clients(connection, since))
+        self.read("read the clients", |connection| {
+            machines::clients(connection, since)
+        })
     }
 
     /// The machines that asked latest, whether they count or not, at most `most`, by their last
     /// request.
     pub(super) fn known_machines(&self, most: usize) -> Result<Vec<Record>, OpenError> {
         self.read("read the clients", |connection| {
-            known_machines(connection, most)
+            machines::known(connection, most)
         })
     }
 
@@ -196,7 +163,7 @@ impl StoreReader {
     /// # Errors
     /// When they cannot be read.
     pub fn duplicates(&self) -> Result<Vec<Duplicate>, OpenError> {
-        self.read("read the clients", duplicates)
+        self.read("read the clients", machines::duplicates)
     }
 
     /// Reads everything as of one moment.
@@ -244,6 +211,7 @@ fn events(connection: &Connection, filter: &EventFilter) -> Result<Vec<StoredEve
     Ok(events)
 }
 
+/// A row of [`EVENT_COLUMNS`].
 pub(super) fn event(row: &Row<'_>) -> Result<HostEvent, Fault> {
     let code = |row: &Row<'_>| row.get(3).map(StatusCode);
     let domain = |row: &Row<'_>| {
@@ -252,7 +220,7 @@ pub(super) fn event(row: &Row<'_>) -> Result<HostEvent, Fault> {
             .map_err(|_| Fault::Contents(format!("{text:?} is no domain")))
     };
     Ok(match row.get::<_, u16>(2)? {
-        12290 => HostEvent::RequestProcessed(RequestProcessed {
+        REQUEST_PROCESSED => HostEvent::RequestProcessed(RequestProcessed {
             code: code(row)?,
             required_count: row.get(4)?,
             machine_name: machine_name(row, 5)?,
@@ -279,86 +247,26 @@ pub(super) fn event(row: &Row<'_>) -> Result<HostEvent, Fault> {
     })
 }
 
-fn clients(connection: &Connection, since: Option<Timestamp>) -> Result<Vec<Client>, Fault> {
-    let mut statement = connection.prepare(&format!(
-        "SELECT {CLIENT_COLUMNS} FROM clients WHERE last_request >= ?1 \
-         ORDER BY cmid, machine_name, activation_id"
-    ))?;
-    let mut rows = statement.query([since.map_or(i64::MIN, Timestamp::as_millis)])?;
-    let mut clients = Vec::new();
-    while let Some(row) = rows.next()? {
-        clients.push(client(row)?);
-    }
-    Ok(clients)
+/// Whether a row of [`EVENT_COLUMNS`] can be read as a whole.
+pub(super) fn check_event(row: &Row<'_>) -> Result<(), Fault> {
+    source::read(row, EVENT_SOURCE)?;
+    event(row).map(drop)
 }
 
-fn known_machines(connection: &Connection, most: usize) -> Result<Vec<Record>, Fault> {
-    // With one max() the other columns are of the row that has it.
-    let mut statement = connection.prepare(
-        "SELECT cmid, max(last_request), first_request, source FROM clients \
-         GROUP BY cmid ORDER BY 2 DESC LIMIT ?1",
-    )?;
-    let mut rows = statement.query([i64::try_from(most).unwrap_or(i64::MAX)])?;
-    let mut machines = Vec::new();
-    while let Some(row) = rows.next()? {
-        machines.push(Record {
-            cmid: load::cmid(row.get(0)?)?,
-            last_request: Timestamp::from_millis(row.get(1)?),
-            first_request: Timestamp::from_millis(row.get(2)?),
-            source: source::read(row, 3)?,
-        });
-    }
-    machines.reverse();
-    Ok(machines)
+pub(super) fn machine_name(row: &Row<'_>, column: usize) -> Result<MachineName, Fault> {
+    to_machine_name(&row.get::<_, String>(column)?)
 }
 
-fn duplicates(connection: &Connection) -> Result<Vec<Duplicate>, Fault> {
-    let mut statement = connection.prepare(&format!(
-        "SELECT {CLIENT_COLUMNS} FROM clients WHERE cmid IN \
-         (SELECT cmid FROM clients GROUP BY cmid HAVING min(machine_name) <> max(machine_name)) \
-         ORDER BY cmid, machine_name, activation_id"
-    ))?;
-    let mut rows = statement.query([])?;
-    let mut duplicates: Vec<Duplicate> = Vec::new();
-    while let Some(row) = rows.next()? {
-        let client = client(row)?;
-        match duplicates.last_mut() {
-            Some(last) if last.cmid == client.cmid => last.clients.push(client),
-            _ => duplicates.push(Duplicate {
-                cmid: client.cmid,
-                clients: vec![client],
-            }),
-        }
-    }
-    Ok(duplicates)
-}
-
-pub(super) fn client(row: &Row<'_>) -> Result<Client, Fault> {
-    Ok(Client {
-        cmid: load::cmid(row.get(0)?)?,
-        machine_name: machine_name(row, 1)?,
-        activation_id: activation_id(row, 2)?,
-        first_request: Timestamp::from_millis(row.get(3)?),
-        last_request: Timestamp::from_millis(row.get(4)?),
-        source: source::read(row, 5)?,
-        requests: row.get::<_, i64>(6)?.cast_unsigned(),
-        license_status: license_status(row, 7)?,
-        code: StatusCode(row.get(8)?),
-        virtual_machine: row.get(9)?,
-    })
-}
-
-fn machine_name(row: &Row<'_>, column: usize) -> Result<MachineName, Fault> {
-    let text: String = row.get(column)?;
+pub(super) fn to_machine_name(text: &str) -> Result<MachineName, Fault> {
     text.parse()
         .map_err(|error| Fault::Contents(format!("{text:?}: {error}")))
 }
 
-fn activation_id(row: &Row<'_>, column: usize) -> Result<ActivationId, Fault> {
+pub(super) fn activation_id(row: &Row<'_>, column: usize) -> Result<ActivationId, Fault> {
     Ok(ActivationId::new(Uuid::from_bytes(row.get(column)?)))
 }
 
-fn license_status(row: &Row<'_>, column: usize) -> Result<LicenseStatus, Fault> {
+pub(super) fn license_status(row: &Row<'_>, column: usize) -> Result<LicenseStatus, Fault> {
     LicenseStatus::try_from(row.get::<_, u32>(column)?)
         .map_err(|error| Fault::Contents(error.to_string()))
 }
@@ -367,10 +275,12 @@ fn clamp(sequence: u64) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
+/// The documented number of the events that tell of clients.
+pub(super) const REQUEST_PROCESSED: u16 = 12290;
+
 /// In the order in which [`event`] takes them.
 pub(super) const EVENT_COLUMNS: &str = "sequence, time, id, code, required_count, machine_name, \
-    cmid, client_time, virtual_machine, license_status, minutes_remaining, activation_id, domain";
+    cmid, client_time, virtual_machine, license_status, minutes_remaining, activation_id, domain, source";
 
-/// In the order in which [`client`] takes them.
-pub(super) const CLIENT_COLUMNS: &str = "cmid, machine_name, activation_id, first_request, \
-    last_request, source, requests, license_status, code, virtual_machine, sequence";
+/// Where a request came from, among [`EVENT_COLUMNS`].
+pub(super) const EVENT_SOURCE: usize = 13;

@@ -4,9 +4,11 @@ use super::{
     OpenError,
     batch::EVENT_BYTES,
     check::{self, Contents},
+    clients,
     error::Fault,
     load,
     lock::Lock,
+    machines,
     place::{self, beside},
     reader, schema, settings,
 };
@@ -121,6 +123,7 @@ fn salvage(path: &Path, new: &Path, lost: &mut Vec<String>) -> Result<Contents, 
             copy_plain(&source, &transaction, lost)?;
             mend(&source, &transaction, lost)?;
             transaction.commit()?;
+            clients::catch_up(&target)?;
         }
         Err(_) => lost.push("nothing of it can be read".to_owned()),
     }
@@ -240,11 +243,14 @@ fn mend(source: &Connection, target: &Connection, lost: &mut Vec<String>) -> Res
         [],
         |row| row.get(0),
     )?;
+    // From the first event on, the clients that are not as new as their events are made again.
+    let mut clients_sequence = 0;
     let families = load::families(target)?;
     let sum = load::sum(&families);
     let tally = match load::totals(source) {
         Ok(totals) => {
             sequence = sequence.max(totals.sequence);
+            clients_sequence = totals.clients_sequence;
             totals.tally
         }
         Err(_) => {
@@ -266,8 +272,22 @@ fn mend(source: &Connection, target: &Connection, lost: &mut Vec<String>) -> Res
          events_bytes = (SELECT coalesce(sum(?2 + coalesce(octet_length(machine_name), 0) \
          + coalesce(octet_length(domain), 0)), 0) FROM events), \
          total = ?3, failed = ?4, unlicensed = ?5, licensed = ?6, oob_grace = ?7, oot_grace = ?8, \
-         non_genuine_grace = ?9, notification = ?10, extended_grace = ?11 WHERE id = 1",
-        rusqlite::params![sequence, EVENT_BYTES, total, failed, a, b, c, d, e, f, g],
+         non_genuine_grace = ?9, notification = ?10, extended_grace = ?11, clients_sequence = ?12 \
+         WHERE id = 1",
+        rusqlite::params![
+            sequence,
+            EVENT_BYTES,
+            total,
+            failed,
+            a,
+            b,
+            c,
+            d,
+            e,
+            f,
+            g,
+            clients_sequence
+        ],
     )?;
     Ok(())
 }
@@ -287,14 +307,14 @@ const TABLES: &[Table] = &[
     },
     Table {
         name: "clients",
-        columns: reader::CLIENT_COLUMNS,
+        columns: machines::CLIENT_COLUMNS,
         order: &["cmid", "machine_name", "activation_id"],
-        read: |row| reader::client(row).map(drop),
+        read: |row| machines::client(row).map(drop),
     },
     Table {
         name: "events",
         columns: reader::EVENT_COLUMNS,
         order: &["sequence"],
-        read: |row| reader::event(row).map(drop),
+        read: reader::check_event,
     },
 ];

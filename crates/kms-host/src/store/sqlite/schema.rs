@@ -13,7 +13,7 @@ use std::{
 pub(super) const APPLICATION_ID: i32 = 0x6b6d_7348;
 
 /// The version of the tables below.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// How long a statement waits for another process's short transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +34,8 @@ CREATE TABLE totals (
     oot_grace INTEGER NOT NULL,
     non_genuine_grace INTEGER NOT NULL,
     notification INTEGER NOT NULL,
-    extended_grace INTEGER NOT NULL
+    extended_grace INTEGER NOT NULL,
+    clients_sequence INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE families (
     id INTEGER PRIMARY KEY,
@@ -86,7 +87,8 @@ CREATE TABLE events (
     license_status INTEGER,
     minutes_remaining INTEGER,
     activation_id BLOB,
-    domain TEXT
+    domain TEXT,
+    source BLOB
 ) STRICT;
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
@@ -107,7 +109,7 @@ CREATE TABLE publishing (
     time INTEGER NOT NULL,
     code INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 ";
 
 /// Makes an empty store under another name and then gives it its own, so that there is never half

@@ -3,6 +3,7 @@
 use super::{
     OpenError,
     batch::{Book, Statements},
+    clients,
     error::Fault,
     load,
     log::Log,
@@ -32,6 +33,12 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// How long the writer waits for entries between two steps of maintenance.
 const BETWEEN_STEPS: Duration = Duration::from_millis(20);
+
+/// How long nothing is asked of the writer before it writes the clients that it gathered.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Clients that are written with a small batch while they are written.
+const LEAST_STEP: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -103,10 +110,12 @@ impl Writer {
         let mut maintenance = Maintenance::new(connection, &self.config)?;
         let mut log = Log::new(connection, &self.path, &self.queue)?;
         loop {
-            let patience = if maintenance.is_due(&book) {
-                BETWEEN_STEPS
+            let (patience, is_quiet) = if is_due(&maintenance, &book) {
+                (BETWEEN_STEPS, false)
+            } else if book.clients.is_empty() {
+                (IDLE, false)
             } else {
-                IDLE
+                (QUIET, true)
             };
             match self.queue.take(patience) {
                 Work::Batch(items) => {
@@ -125,13 +134,19 @@ impl Writer {
                     *backoff = FIRST_BACKOFF;
                     log.tend()?;
                 }
-                Work::Idle if maintenance.is_due(&book) => {
-                    maintain(&mut statements, &mut maintenance, &mut book)?;
+                Work::Idle if is_quiet || is_due(&maintenance, &book) => {
+                    maintain(&mut statements, &mut maintenance, &mut book, is_quiet)?;
                     log.tend()?;
                 }
                 Work::Idle => {}
                 Work::Failed(reason) => return Ok(End::Failed(reason)),
-                Work::Stop => return Ok(End::Stopped),
+                Work::Stop => {
+                    while !book.clients.is_empty() {
+                        write_clients(&mut statements, &mut book)?;
+                        log.tend()?;
+                    }
+                    return Ok(End::Stopped);
+                }
             }
         }
     }
@@ -150,7 +165,16 @@ fn write_batch(
     if maintenance.is_due(book) {
         maintenance.step(book)?;
     }
+    if book.clients.is_due(&book.totals) {
+        // More than the batch can have added, so that it ends; and not much more, as those who wait
+        // for the batch wait for it too.
+        statements.write_clients((2 * items.len()).max(LEAST_STEP), book)?;
+    }
     statements.commit(book)
+}
+
+fn is_due(maintenance: &Maintenance<'_>, book: &Book) -> bool {
+    maintenance.is_due(book) || book.clients.is_due(&book.totals)
 }
 
 /// A step of maintenance in a transaction of its own.
@@ -158,9 +182,22 @@ fn maintain(
     statements: &mut Statements<'_>,
     maintenance: &mut Maintenance<'_>,
     book: &mut Book,
+    is_quiet: bool,
 ) -> Result<(), Fault> {
     statements.begin()?;
-    maintenance.step(book)?;
+    if maintenance.is_due(book) {
+        maintenance.step(book)?;
+    }
+    if is_quiet || book.clients.is_due(&book.totals) {
+        statements.write_clients(clients::STEP, book)?;
+    }
+    statements.commit(book)
+}
+
+/// Some of the clients that were gathered, in a transaction of their own.
+fn write_clients(statements: &mut Statements<'_>, book: &mut Book) -> Result<(), Fault> {
+    statements.begin()?;
+    statements.write_clients(clients::STEP, book)?;
     statements.commit(book)
 }
 
@@ -217,6 +254,7 @@ fn verify(connection: &Connection) -> Result<Snapshot, Fault> {
     schema::quick_check(connection)?;
     // Every table and column that is written is there.
     Statements::prepare(connection)?;
+    clients::catch_up(connection)?;
     let snapshot = load::snapshot(connection)?;
     // A disk that is full is found out here, and not by the first who asks. Unlike a row that stays
     // the same, this is written.
