@@ -8,7 +8,7 @@ use core::time::Duration;
 use kms_count::Snapshot;
 use kms_host::{
     SqliteStore, Store as _, StoreHealth,
-    store::sqlite::{OpenError, StoreReader, backup, check, repair},
+    store::sqlite::{OpenError, StoreReader, backup, check, repair, set},
 };
 use rusqlite::Connection;
 use std::{fs, time::Instant};
@@ -330,4 +330,59 @@ fn a_backup_is_whole_while_the_host_writes_and_overwrites_nothing() {
     backup(&place.path(), &last).unwrap();
     fs::rename(&last, place.path()).unwrap();
     assert_eq!(place.open().load().unwrap(), model.table.snapshot());
+}
+
+#[test]
+fn damage_in_the_middle_of_the_log_is_refused_and_repaired_as_far_as_it_goes() {
+    let (running, mut model) = (Place::new(), Model::new());
+    let store = running.open();
+    let place = Place::new();
+    let log = |place: &Place| place.folder.path().join("host.db-wal");
+    for machine in 0..30 {
+        keep(&store, [model.answered(ask(machine))]);
+    }
+    // As after a kill: the log is not in the database.
+    fs::copy(running.path(), place.path()).unwrap();
+    let mut bytes = fs::read(log(&running)).unwrap();
+    drop(store);
+    let middle = 32 + (bytes.len() / 4120 / 2) * 4120;
+    bytes[middle + 1000] ^= 0x20;
+    fs::write(log(&place), &bytes).unwrap();
+
+    let wanted = format!("host.db-wal is not what was written at byte {middle}");
+    let mut refusals = vec![place.refusal()];
+    refusals.extend(
+        StoreReader::open(&place.path())
+            .err()
+            .map(|e| e.to_string()),
+    );
+    refusals.extend(check(&place.path()).err().map(|e| e.to_string()));
+    refusals.extend(set(&place.path(), |_| {}).err().map(|e| e.to_string()));
+    let copy = place.folder.path().join("copy.db");
+    refusals.extend(backup(&place.path(), &copy).err().map(|e| e.to_string()));
+    assert_eq!(refusals.len(), 5);
+    for error in refusals {
+        assert!(
+            error.contains(&wanted) && error.contains("host --config FILE repair"),
+            "{error}"
+        );
+    }
+    assert_eq!(fs::read(log(&place)).unwrap(), bytes, "it is not touched");
+
+    let repaired = repair(&place.path()).unwrap();
+    let kept = repaired.kept.unwrap();
+    let kept_log = kept.with_file_name(format!("{}-wal", kept.file_name().unwrap().display()));
+    assert_eq!(fs::read(kept_log).unwrap(), bytes);
+    let lost = repaired.lost.join("; ");
+    assert!(lost.contains(&wanted) && lost.contains("is lost"), "{lost}");
+    let events = repaired.contents.events;
+    assert!((1..30).contains(&events), "{events}");
+    assert_eq!(repaired.contents.clients, events);
+    let snapshot = place.open().load().unwrap();
+    assert_eq!(snapshot.counters.total(), events);
+    let mut then = Model::new();
+    for machine in 0..u32::try_from(events).unwrap() {
+        then.answered(ask(machine));
+    }
+    assert_eq!(snapshot, then.table.snapshot());
 }

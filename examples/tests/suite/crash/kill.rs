@@ -214,6 +214,9 @@ impl Harness {
             total - before,
             "each request has its event"
         );
+        let clients = reader.clients(None).unwrap();
+        let asked: u64 = clients.iter().map(|client| client.requests).sum();
+        assert_eq!(asked, total, "each request has its client");
         self.events = events.last().map_or(self.events, |event| event.sequence);
     }
 }

@@ -4,7 +4,7 @@ use super::{
     OpenError,
     check::{self, Contents},
     error::Fault,
-    place, schema,
+    place, schema, wal,
 };
 use rusqlite::{
     Connection,
@@ -28,6 +28,7 @@ use std::{
 pub fn backup(path: &Path, to: &Path) -> Result<Contents, OpenError> {
     let path = place::resolve(path)?;
     place::look_for_store(&path)?;
+    wal::verify_unless_in_use(&path)?;
     let fault = |fault: Fault| fault.at(&path, "read it");
     let source = schema::connect_to_read(&path).map_err(fault)?;
     schema::require_version(&path, schema::version(&source).map_err(fault)?)?;

@@ -5,7 +5,7 @@ use super::{
     error::Fault,
     load, machines, place,
     reader::{self, EVENT_COLUMNS},
-    running, schema, settings,
+    running, schema, settings, wal,
 };
 use rusqlite::Connection;
 use std::path::Path;
@@ -34,6 +34,7 @@ pub struct Contents {
 pub fn check(path: &Path) -> Result<Contents, OpenError> {
     let path = place::resolve(path)?;
     place::look_for_store(&path)?;
+    wal::verify_unless_in_use(&path)?;
     let fault = |fault: Fault| fault.at(&path, "check it");
     let connection = schema::connect_to_read(&path).map_err(fault)?;
     schema::require_version(&path, schema::version(&connection).map_err(fault)?)?;

@@ -24,6 +24,7 @@ mod schema;
 mod settings;
 mod source;
 mod tally;
+mod wal;
 mod writer;
 
 pub use backup::backup;

@@ -7,7 +7,7 @@ use super::{
     machines::{self, Client, Duplicate},
     place,
     running::{self, RunningHost},
-    schema, settings, source,
+    schema, settings, source, wal,
 };
 use crate::{Alert, HostEvent, RequestProcessed, StoredSettings};
 use kms_core::{ActivationId, LicenseStatus, MachineName, StatusCode, Timestamp};
@@ -80,6 +80,7 @@ impl StoreReader {
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let path = place::resolve(path)?;
         place::look_for_store(&path)?;
+        wal::verify_unless_in_use(&path)?;
         let fault = |fault: Fault| fault.at(&path, "read it");
         let connection = schema::connect_to_read(&path).map_err(fault)?;
         schema::require_version(&path, schema::version(&connection).map_err(fault)?)?;

@@ -10,7 +10,7 @@ use super::{
     lock::Lock,
     machines,
     place::{self, beside},
-    reader, schema, settings,
+    reader, schema, settings, wal,
 };
 use rusqlite::{Connection, Row, params_from_iter, types::Value};
 use std::{
@@ -22,7 +22,7 @@ use std::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repaired {
-    /// The damaged file, which is kept beside the new one; `None` when the store was whole and
+    /// The damaged file, which is kept beside the new one, with its log if it has one; `None` when the store was whole and
     /// nothing was done.
     pub kept: Option<PathBuf>,
     /// What the store holds now.
@@ -42,20 +42,32 @@ pub struct Repaired {
 pub fn repair(path: &Path) -> Result<Repaired, OpenError> {
     let path = place::resolve(path)?;
     let lock = Lock::take(&path)?;
-    let damage = match check::check(&path) {
-        Ok(contents) => {
+    // Before the database looks at the log, and forgets what is behind its damage.
+    let log = place::look_for_store(&path).and_then(|()| wal::verify(&path));
+    let mut lost = Vec::new();
+    match (log, check::check(&path)) {
+        (Ok(()), Ok(contents)) => {
             return Ok(Repaired {
                 kept: None,
                 contents,
-                lost: Vec::new(),
+                lost,
             });
         }
-        Err(OpenError::Damaged { detail, .. }) => detail,
-        Err(other) => return Err(other),
-    };
+        (Ok(()), Err(OpenError::Damaged { detail, .. })) => {
+            lost.push(format!("it was damaged: {detail}"));
+        }
+        (Err(OpenError::Damaged { detail, .. }), Ok(_) | Err(OpenError::Damaged { .. })) => {
+            lost.push(format!("it was damaged: {detail}"));
+            lost.push(
+                "log: what was changed in the transactions behind the damage is lost; the log is \
+                 kept beside the damaged file"
+                    .to_owned(),
+            );
+        }
+        (_, Err(other)) | (Err(other), _) => return Err(other),
+    }
     let new = beside(&path, ".new");
     schema::create_as(&new)?;
-    let mut lost = vec![format!("it was damaged: {damage}")];
     let contents = salvage(&path, &new, &mut lost).map_err(|fault| fault.at(&new, "fill it"))?;
     let kept = exchange(&path, &new)?;
     drop(lock);

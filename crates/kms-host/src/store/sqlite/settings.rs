@@ -1,6 +1,6 @@
 //! What an administrator set on a running host, as rows of a name and a number.
 
-use super::{OpenError, error::Fault, place, schema};
+use super::{OpenError, error::Fault, place, schema, wal};
 use crate::StoredSettings;
 use kms_core::{ActivationInterval, RenewalInterval};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -25,6 +25,7 @@ pub fn set(
 ) -> Result<StoredSettings, OpenError> {
     let path = place::resolve(path)?;
     place::look_for_store(&path)?;
+    wal::verify_unless_in_use(&path)?;
     let fault = |fault: Fault| fault.at(&path, "change the settings");
     let mut connection = schema::connect(&path).map_err(fault)?;
     schema::require_version(&path, schema::version(&connection).map_err(fault)?)?;

@@ -10,7 +10,7 @@ use super::{
     maintain::Maintenance,
     migrate, place,
     queue::{Item, Queue, Work},
-    schema,
+    schema, wal,
 };
 use crate::{Metrics, StoreConfig};
 use core::time::Duration;
@@ -234,6 +234,7 @@ pub(super) fn open_verified(
     doing: &'static str,
 ) -> Result<(Connection, Snapshot), OpenError> {
     let fault = |fault: Fault| fault.at(path, doing);
+    wal::verify(path)?;
     let connection = schema::connect(path).map_err(fault)?;
     migrate::up_to_date(&connection, path, migrate::MIGRATIONS, schema::VERSION)?;
     let snapshot = verify(&connection).map_err(fault)?;
