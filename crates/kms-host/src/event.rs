@@ -196,7 +196,7 @@ pub struct EventLog {
 
 impl EventLog {
     /// The most events held.
-    pub const CAPACITY: usize = 10_000;
+    pub const CAPACITY: usize = 1_000;
 
     /// An empty log with the limits of the lines that peers cause.
     #[must_use]
