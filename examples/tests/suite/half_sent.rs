@@ -1,7 +1,5 @@
 //! Thousands of peers that send half a bind and wait, and what that costs the host and its clients.
 
-#![expect(clippy::print_stdout, reason = "whoever runs it wants the figures")]
-
 use crate::{
     foreign_peers::messages,
     support::{Folder, LONG, start},
