@@ -40,7 +40,9 @@ pub(crate) async fn with_long_chain() -> Folder {
     run(command).await.exits(0);
     folder.write(
         "host.toml",
-        "listen = \"127.0.0.1:0\"\nidentity = \"long\"\n",
+        // One proposal is one connection, and all of them come from here.
+        "listen = \"127.0.0.1:0\"\nidentity = \"long\"\n\
+         [limits]\nnew_connections_burst = 1000\n",
     );
     folder
 }
