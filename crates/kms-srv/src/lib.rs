@@ -10,6 +10,8 @@ mod host_address;
 mod key_file;
 mod lookup_error;
 mod publish_list;
+#[cfg(feature = "publish")]
+mod publish_schedule;
 mod registration;
 mod select;
 mod service_name;
@@ -30,6 +32,8 @@ pub use lookup_error::LookupError;
 pub use publish_list::{
     PublishEntry, PublishField, PublishList, PublishListError, PublishListErrorKind,
 };
+#[cfg(feature = "publish")]
+pub use publish_schedule::{PublishAction, PublishSchedule, PublishTimes, Seen};
 pub use registration::{Registration, RegistrationError, Ttl, TtlError};
 pub use select::{SelectionRule, order};
 pub use service_name::{ServiceName, ServiceNameError};
