@@ -162,7 +162,7 @@ impl Publisher {
     /// `clock` must be right to within 5 minutes of the server's, since updates carry the time.
     pub async fn publish(&self, clock: &impl Clock, entropy: &mut impl Entropy) -> Vec<HostEvent> {
         let results = self.update(clock, entropy, |registration, key, entropy, now| {
-            Update::publish(registration, None, Some(key), entropy, now)
+            Update::publish(registration, &[], Some(key), entropy, now)
         });
         let event = |(domain, code)| match code {
             StatusCode::OK => HostEvent::Published { domain },

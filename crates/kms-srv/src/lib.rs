@@ -9,10 +9,16 @@ mod host_address;
 #[cfg(feature = "publish")]
 mod key_file;
 mod lookup_error;
+#[cfg(feature = "publish")]
+mod microsoft_dns;
+#[cfg(feature = "publish")]
+mod own_record;
 mod publish_list;
 #[cfg(feature = "publish")]
 mod publish_schedule;
 mod registration;
+#[cfg(feature = "publish")]
+mod registration_line;
 mod select;
 mod service_name;
 mod srv_record;
@@ -20,6 +26,8 @@ mod srv_record;
 mod tsig_key;
 #[cfg(feature = "publish")]
 mod update;
+#[cfg(feature = "publish")]
+mod update_plan;
 #[cfg(feature = "publish")]
 mod update_reply;
 
@@ -35,6 +43,8 @@ pub use publish_list::{
 #[cfg(feature = "publish")]
 pub use publish_schedule::{PublishAction, PublishSchedule, PublishTimes, Seen};
 pub use registration::{Registration, RegistrationError, Ttl, TtlError};
+#[cfg(feature = "publish")]
+pub use registration_line::{RegistrationLineError, RegistrationLineErrorKind};
 pub use select::{SelectionRule, order};
 pub use service_name::{ServiceName, ServiceNameError};
 pub use srv_record::{MAX_RECORDS, SrvRecord, UsableRecords, usable_records};
@@ -42,5 +52,7 @@ pub use srv_record::{MAX_RECORDS, SrvRecord, UsableRecords, usable_records};
 pub use tsig_key::{TsigAlgorithm, TsigAlgorithmError, TsigKey, TsigKeyError};
 #[cfg(feature = "publish")]
 pub use update::{Update, UpdateError};
+#[cfg(feature = "publish")]
+pub use update_plan::UpdatePlan;
 #[cfg(feature = "publish")]
 pub use update_reply::{UpdateAnswerError, UpdateReply};

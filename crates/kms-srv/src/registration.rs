@@ -1,4 +1,4 @@
-use crate::{DEFAULT_PORT, DomainName, DomainNameError, ServiceName, SrvRecord};
+use crate::{DEFAULT_PORT, DomainName, DomainNameError, MAX_RECORDS, ServiceName, SrvRecord};
 use alloc::{format, string::String, vec::Vec};
 use core::{fmt, net::IpAddr, num::NonZeroU16};
 
@@ -74,8 +74,10 @@ pub enum RegistrationError {
         "a host is published under a DNS name of its own, not under an address, localhost or ."
     )]
     HostName,
-    /// The zone does not hold the domain.
-    #[error("the domain does not lie in the zone named: name the domain itself or one above it")]
+    /// The zone does not hold the SRV record.
+    #[error(
+        "the SRV record does not lie in the zone named: name the domain itself or one above it"
+    )]
     Zone,
     /// More addresses than are published.
     #[error("{0} addresses: a host is published with at most 16")]
@@ -117,13 +119,14 @@ impl Registration {
         })
     }
 
-    /// The same with the zone that holds the domain, where the domain is no zone of its own: an
-    /// update names the zone, and a server refuses any other name.
+    /// The same with the zone that holds the SRV record, where the domain is no zone of its own: one above
+    /// it, or one that begins below it, as `_tcp.contoso.com`. An update names the zone, and a server
+    /// refuses any other name.
     ///
     /// # Errors
-    /// When the domain does not lie in it.
+    /// When the record does not lie in it.
     pub fn with_zone(mut self, zone: DomainName) -> Result<Self, RegistrationError> {
-        if zone.is_root() || !self.zone.is_within(&zone) {
+        if zone.is_root() || !self.owner.is_within(&zone) {
             return Err(RegistrationError::Zone);
         }
         self.zone = zone;
@@ -220,10 +223,41 @@ impl Registration {
         }
     }
 
+    /// Whether an SRV record read at [`owner`](Self::owner) is this host's, in this version or an older
+    /// one: the same target and port, whatever the priority and the weight. A record with another port is
+    /// another host's on the same machine, for all that can be known.
+    #[must_use]
+    pub fn is_own(&self, record: &SrvRecord) -> bool {
+        record.target == self.host && record.port == self.port.get()
+    }
+
+    /// This host's older records among those read at [`owner`](Self::owner), as registrations without
+    /// addresses, to be removed when this one is published. Of more than 32 the first.
+    #[must_use]
+    pub fn older_in<'a>(&self, records: impl IntoIterator<Item = &'a SrvRecord>) -> Vec<Self> {
+        let current = self.srv_record();
+        let older = records
+            .into_iter()
+            .filter(|record| self.is_own(record) && **record != current)
+            .map(|record| Self {
+                addresses: Vec::new(),
+                ..self
+                    .clone()
+                    .with_priority_and_weight(record.priority, record.weight)
+            });
+        older.take(MAX_RECORDS).collect()
+    }
+
     /// Whether the host's name lies in the zone.
     #[must_use]
     pub fn is_host_in_zone(&self) -> bool {
         self.host.is_within(&self.zone)
+    }
+
+    /// The addresses, published or not.
+    #[cfg(feature = "publish")]
+    pub(crate) fn all_addresses(&self) -> &[IpAddr] {
+        &self.addresses
     }
 
     /// The records as lines of a zone file, for a server without dynamic update. A comment says so when
@@ -306,6 +340,53 @@ mod tests {
         let inside = outside.with_zone(name("contoso.com")).unwrap();
         assert_eq!(inside.addresses().len(), 1);
         assert_eq!(inside.owner().to_string(), "_vlmcs._tcp.east.contoso.com");
+    }
+
+    #[test]
+    fn a_zone_may_begin_below_the_domain() {
+        let delegated = registration("contoso.com", "kms1.contoso.com")
+            .unwrap()
+            .with_zone(name("_tcp.contoso.com"))
+            .unwrap()
+            .with_addresses(["192.0.2.7".parse().unwrap()])
+            .unwrap();
+        assert_eq!(delegated.addresses(), [] as [IpAddr; 0]);
+        assert_eq!(delegated.owner().to_string(), "_vlmcs._tcp.contoso.com");
+    }
+
+    #[test]
+    fn an_own_older_record_has_the_same_target_and_port() {
+        let current = registration("contoso.com", "kms1.contoso.com")
+            .unwrap()
+            .with_addresses(["192.0.2.7".parse().unwrap()])
+            .unwrap();
+        let record = |weight, port, target| SrvRecord::new(0, weight, port, name(target));
+        let read = [
+            record(0, 1688, "kms1.contoso.com"),
+            record(5, 1688, "KMS1.contoso.com"),
+            record(5, 1689, "kms1.contoso.com"),
+            record(5, 1688, "kms2.contoso.com"),
+        ];
+        let own = read.each_ref().map(|record| current.is_own(record));
+        assert_eq!(own, [true, true, false, false]);
+        let older = current.older_in(&read);
+        assert_eq!(older.len(), 1);
+        assert_eq!(
+            older[0].zone_lines(),
+            ["_vlmcs._tcp.contoso.com. 3600 IN SRV 0 5 1688 kms1.contoso.com."]
+        );
+    }
+
+    #[test]
+    fn limit_32_older_records_are_recognised_at_once() {
+        let current = registration("a", "kms1.a").unwrap();
+        let read = |count| -> Vec<SrvRecord> {
+            (1..=count)
+                .map(|weight| SrvRecord::new(0, weight, 1688, name("kms1.a")))
+                .collect()
+        };
+        assert_eq!(current.older_in(&read(32)).len(), 32);
+        assert_eq!(current.older_in(&read(10_000)).len(), 32);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 use crate::{
-    DomainName, Registration, TsigAlgorithm, TsigKey, UpdateAnswerError, UpdateReply,
+    DomainName, Registration, TsigAlgorithm, TsigKey, UpdateAnswerError, UpdatePlan, UpdateReply,
+    own_record::OwnRecord,
     update_reply::{self, Signed},
 };
 use alloc::vec::Vec;
@@ -30,9 +31,12 @@ pub struct Update {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpdateError {
-    /// The earlier registration is in another zone.
-    #[error("the earlier registration is in another zone: withdraw it by an update of its own")]
+    /// An earlier registration is in another zone.
+    #[error("an earlier registration is in another zone: withdraw it by an update of its own")]
     OtherZone,
+    /// Too many records to remove at once.
+    #[error("more than 64 older records to remove: remove some by an update of their own")]
+    TooManyRemoved,
     /// The time cannot be signed.
     #[error("the clock is before 1970 or beyond what a signature can hold: set it")]
     Clock,
@@ -45,33 +49,28 @@ impl Update {
     /// How far the server's clock may be from ours, in seconds (RFC 8945 section 10 advises 300).
     pub const FUDGE: u16 = 300;
 
-    /// The update that publishes `current`, and in the same step removes what `previous` published
-    /// and `current` does not.
+    /// The longest message that goes over UDP without extensions, in bytes (RFC 1035 section 4.2.1).
+    pub const MAX_UDP_LEN: usize = 512;
+
+    /// The update that publishes `current`, and in the same step removes what each of `previous` published and
+    /// `current` does not: what was published before this, and [`older_in`](Registration::older_in) the
+    /// set that is there.
     ///
     /// Publishing what is there already is harmless, and sets the time to live. `entropy` makes the
     /// message's id; `now` is signed. Without a key the update is not signed: few servers should accept
     /// it, and who answers cannot be known.
     ///
     /// # Errors
-    /// When the two registrations are not in one zone, or the time cannot be signed.
+    /// When the registrations are not in one zone, more than 64 records are to be removed, or the time
+    /// cannot be signed.
     pub fn publish(
         current: &Registration,
-        previous: Option<&Registration>,
+        previous: &[Registration],
         key: Option<&TsigKey>,
         entropy: &mut (impl Entropy + ?Sized),
         now: Timestamp,
     ) -> Result<Self, UpdateError> {
-        let added = records(current)?;
-        let mut removed = Vec::new();
-        if let Some(previous) = previous {
-            if previous.zone() != current.zone() {
-                return Err(UpdateError::OtherZone);
-            }
-            removed = records(previous)?;
-            removed.retain(|record| !added.contains(record));
-        }
-        let ttl = current.ttl().as_secs();
-        build(current.zone(), &removed, &added, ttl, key, entropy, now)
+        Self::of_plan(&UpdatePlan::publish(current, previous)?, key, entropy, now)
     }
 
     /// The update that removes what `registration` published.
@@ -84,14 +83,58 @@ impl Update {
         entropy: &mut (impl Entropy + ?Sized),
         now: Timestamp,
     ) -> Result<Self, UpdateError> {
-        let removed = records(registration)?;
-        build(registration.zone(), &removed, &[], 0, key, entropy, now)
+        Self::of_plan(&UpdatePlan::withdraw(registration), key, entropy, now)
+    }
+
+    /// The update that does what is planned.
+    ///
+    /// # Errors
+    /// When the time cannot be signed.
+    pub fn of_plan(
+        plan: &UpdatePlan,
+        key: Option<&TsigKey>,
+        entropy: &mut (impl Entropy + ?Sized),
+        now: Timestamp,
+    ) -> Result<Self, UpdateError> {
+        let mut id = [0; 2];
+        entropy.fill(&mut id);
+        let id = u16::from_be_bytes(id);
+        let mut message = Message::new(id, MessageType::Query, OpCode::Update);
+        let mut zone_query = Query::query(name(plan.zone())?, RecordType::SOA);
+        zone_query.set_query_class(DNSClass::IN);
+        message.add_zone(zone_query);
+        for removed in plan.removed() {
+            let mut record = record(removed, 0)?;
+            // RFC 2136 section 2.5.4: class NONE with the whole content removes that record alone.
+            record.dns_class = DNSClass::NONE;
+            message.add_update(record);
+        }
+        for added in plan.added() {
+            message.add_update(record(added, plan.ttl().as_secs())?);
+        }
+        let signed = match key {
+            Some(key) => Some(sign(&mut message, key, now)?),
+            None => None,
+        };
+        Ok(Self {
+            id,
+            zone: plan.zone().clone(),
+            bytes: message.to_vec().map_err(library_fault)?,
+            signed,
+        })
     }
 
     /// The message.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether the message may go in a datagram, without extensions that the server might not have. Its
+    /// answer may be cut short all the same; then send it again over TCP.
+    #[must_use]
+    pub const fn fits_udp(&self) -> bool {
+        self.bytes.len() <= Self::MAX_UDP_LEN
     }
 
     /// Judges an answer.
@@ -115,59 +158,18 @@ impl fmt::Debug for Update {
     }
 }
 
-/// A record without its time to live, which has no part in whether two are the same.
-type Content = (Name, RData);
-
-fn records(registration: &Registration) -> Result<Vec<Content>, UpdateError> {
-    let srv = registration.srv_record();
-    let target = name(&srv.target)?;
-    let data = SRV::new(srv.priority, srv.weight, srv.port, target.clone());
-    let mut records = Vec::from([(name(registration.owner())?, RData::SRV(data))]);
-    records.extend(registration.addresses().iter().map(|address| {
-        let data = match *address {
+fn record(own: &OwnRecord, ttl: u32) -> Result<Record, UpdateError> {
+    let data = match own {
+        OwnRecord::Srv { srv, .. } => {
+            let target = name(&srv.target)?;
+            RData::SRV(SRV::new(srv.priority, srv.weight, srv.port, target))
+        }
+        OwnRecord::Address { address, .. } => match *address {
             IpAddr::V4(address) => RData::A(address.into()),
             IpAddr::V6(address) => RData::AAAA(address.into()),
-        };
-        (target.clone(), data)
-    }));
-    Ok(records)
-}
-
-fn build(
-    zone: &DomainName,
-    removed: &[Content],
-    added: &[Content],
-    ttl: u32,
-    key: Option<&TsigKey>,
-    entropy: &mut (impl Entropy + ?Sized),
-    now: Timestamp,
-) -> Result<Update, UpdateError> {
-    let mut id = [0; 2];
-    entropy.fill(&mut id);
-    let id = u16::from_be_bytes(id);
-    let mut message = Message::new(id, MessageType::Query, OpCode::Update);
-    let mut zone_query = Query::query(name(zone)?, RecordType::SOA);
-    zone_query.set_query_class(DNSClass::IN);
-    message.add_zone(zone_query);
-    for (owner, data) in removed {
-        // RFC 2136 section 2.5.4: class NONE with the whole content removes that record alone.
-        let mut record = Record::from_rdata(owner.clone(), 0, data.clone());
-        record.dns_class = DNSClass::NONE;
-        message.add_update(record);
-    }
-    for (owner, data) in added {
-        message.add_update(Record::from_rdata(owner.clone(), ttl, data.clone()));
-    }
-    let signed = match key {
-        Some(key) => Some(sign(&mut message, key, now)?),
-        None => None,
+        },
     };
-    Ok(Update {
-        id,
-        zone: zone.clone(),
-        bytes: message.to_vec().map_err(library_fault)?,
-        signed,
-    })
+    Ok(Record::from_rdata(name(own.owner())?, ttl, data))
 }
 
 fn sign(message: &mut Message, key: &TsigKey, now: Timestamp) -> Result<Signed, UpdateError> {

@@ -16,8 +16,8 @@ use hickory_proto::{
 };
 use kms_core::{SeededEntropy, StatusCode, Timestamp};
 use kms_srv::{
-    DomainName, Registration, ServiceName, TsigAlgorithm, TsigKey, Ttl, Update, UpdateAnswerError,
-    UpdateError, UpdateReply,
+    DomainName, Registration, ServiceName, SrvRecord, TsigAlgorithm, TsigKey, Ttl, Update,
+    UpdateAnswerError, UpdateError, UpdateReply,
 };
 use proptest::prelude::{any, prop_assert, proptest};
 
@@ -58,7 +58,7 @@ fn signer() -> TSigner {
     signer_of(SECRET, Algorithm::HmacSha256, "kms-host-key")
 }
 
-fn publish(current: &Registration, previous: Option<&Registration>) -> Message {
+fn publish(current: &Registration, previous: &[Registration]) -> Message {
     let mut entropy = SeededEntropy::new(5);
     let update = Update::publish(current, previous, Some(&key()), &mut entropy, NOW).unwrap();
     Message::from_vec(update.bytes()).unwrap()
@@ -69,7 +69,7 @@ fn update() -> Update {
     let registration = registration("kms1.contoso.com");
     Update::publish(
         &registration,
-        None,
+        &[],
         Some(&key()),
         &mut SeededEntropy::new(5),
         NOW,
@@ -141,7 +141,7 @@ mod vector {
         let previous = current.clone().with_priority_and_weight(10, 25);
         let mut entropy = SeededEntropy::new(5);
         let update =
-            Update::publish(&current, Some(&previous), Some(&key()), &mut entropy, NOW).unwrap();
+            Update::publish(&current, &[previous], Some(&key()), &mut entropy, NOW).unwrap();
         assert_eq!(update.bytes(), bytes(UPDATE));
         assert_eq!(judged(&update, &bytes(ANSWER)), (StatusCode::OK, true));
     }
@@ -152,7 +152,7 @@ mod message {
 
     #[test]
     fn rfc_2136_publishing_adds_exactly_the_hosts_own_records() {
-        let message = publish(&registration("kms1.contoso.com"), None);
+        let message = publish(&registration("kms1.contoso.com"), &[]);
         assert_eq!(message.op_code, OpCode::Update);
         assert_eq!(message.message_type, MessageType::Query);
         assert!(!message.recursion_desired && !message.truncation);
@@ -183,7 +183,7 @@ mod message {
             .with_addresses(["192.0.2.8".parse().unwrap(), "2001:db8::7".parse().unwrap()])
             .unwrap();
         let host = "kms1.contoso.com";
-        let message = publish(&current, Some(&previous));
+        let message = publish(&current, core::slice::from_ref(&previous));
         assert_eq!(
             message.authorities,
             [
@@ -208,7 +208,7 @@ mod message {
     fn publishing_the_same_again_removes_nothing() {
         let previous = registration("kms1.contoso.com");
         let current = registration("KMS1.Contoso.com").with_ttl(Ttl::from_secs(60).unwrap());
-        let message = publish(&current, Some(&previous));
+        let message = publish(&current, core::slice::from_ref(&previous));
         assert_eq!(message.authorities.len(), 3);
         assert!(message.authorities.iter().all(|record| record.ttl == 60));
         assert!(
@@ -240,7 +240,7 @@ mod message {
 
     #[test]
     fn a_host_outside_the_zone_is_published_by_its_srv_record_alone() {
-        let message = publish(&registration("KMS_1.fabrikam.com"), None);
+        let message = publish(&registration("KMS_1.fabrikam.com"), &[]);
         assert_eq!(
             message.authorities,
             [added(OWNER, srv(10, 75, 1688, "KMS_1.fabrikam.com"))]
@@ -258,7 +258,7 @@ mod message {
         .unwrap()
         .with_zone(name("contoso.com"))
         .unwrap();
-        let message = publish(&below, None);
+        let message = publish(&below, &[]);
         assert_eq!(*message.queries[0].name(), dns("contoso.com"));
         let owner = "_vlmcs._tcp.east.contoso.com";
         assert_eq!(
@@ -278,8 +278,44 @@ mod message {
             let registration = Registration::new(&service, &domain, host).unwrap();
             registration.with_addresses(addresses(net)).unwrap()
         };
-        let message = publish(&full("a", 2), Some(&full("b", 3)));
+        let message = publish(&full("a", 2), &[full("b", 3)]);
         assert_eq!(message.authorities.len(), 34);
+    }
+
+    #[test]
+    fn several_older_records_are_removed_in_one_update() {
+        let current = registration("kms1.contoso.com");
+        let older = current.older_in(&[
+            SrvRecord::new(0, 0, 1688, name("kms1.contoso.com")),
+            SrvRecord::new(0, 0, 1688, name("kms2.contoso.com")),
+        ]);
+        let moved = current.clone().with_port(1700.try_into().unwrap());
+        let message = publish(&current, &[older, vec![moved]].concat());
+        let host = "kms1.contoso.com";
+        assert_eq!(
+            message.authorities[..3],
+            [
+                removed(OWNER, srv(0, 0, 1688, host)),
+                removed(OWNER, srv(10, 75, 1700, host)),
+                added(OWNER, srv(10, 75, 1688, host)),
+            ]
+        );
+        assert_eq!(message.authorities.len(), 5);
+    }
+
+    #[test]
+    fn limit_an_update_of_up_to_512_bytes_fits_a_datagram() {
+        let mut sizes = Vec::new();
+        for count in 0..=16 {
+            let current = registration("kms1.contoso.com")
+                .with_addresses((0..count).map(|n| IpAddr::from([0x2001, 0xdb8, n, 0, 0, 0, 0, 1])))
+                .unwrap();
+            let mut entropy = SeededEntropy::new(5);
+            let update = Update::publish(&current, &[], Some(&key()), &mut entropy, NOW).unwrap();
+            assert_eq!(update.fits_udp(), update.bytes().len() <= 512, "{update:?}");
+            sizes.push(update.fits_udp());
+        }
+        assert!(sizes[2] && !sizes[16]);
     }
 
     #[test]
@@ -293,7 +329,7 @@ mod message {
             let key = key_of(SECRET, algorithm);
             let mut entropy = SeededEntropy::new(5);
             let update =
-                Update::publish(&registration, None, Some(&key), &mut entropy, NOW).unwrap();
+                Update::publish(&registration, &[], Some(&key), &mut entropy, NOW).unwrap();
             let signer = signer_of(SECRET, server_algorithm, "kms-host-key");
             let (_, time, valid) = signer
                 .verify_message_byte(update.bytes(), None, true)
@@ -318,7 +354,7 @@ mod message {
         let here = registration("kms1.contoso.com");
         let there = Registration::new(&ServiceName::default(), &name("a.b"), name("c.b")).unwrap();
         let mut entropy = SeededEntropy::new(5);
-        let error = Update::publish(&here, Some(&there), None, &mut entropy, NOW).unwrap_err();
+        let error = Update::publish(&here, &[there], None, &mut entropy, NOW).unwrap_err();
         assert_eq!(error, UpdateError::OtherZone);
         for millis in [i64::MIN, -1, 0, 299_999, 1000 << 48, i64::MAX] {
             let now = Timestamp::from_millis(millis);
@@ -427,7 +463,7 @@ mod answer {
         let other_update = {
             let registration = registration("kms1.contoso.com").with_priority_and_weight(1, 1);
             let mut entropy = SeededEntropy::new(5);
-            Update::publish(&registration, None, Some(&key()), &mut entropy, NOW).unwrap()
+            Update::publish(&registration, &[], Some(&key()), &mut entropy, NOW).unwrap()
         };
         let truncated_mac = {
             let mut message = Message::from_vec(&good_answer(&update)).unwrap();
@@ -553,7 +589,7 @@ mod answer {
     fn an_update_without_a_key_takes_an_answer_without_a_signature() {
         let registration = registration("kms1.contoso.com");
         let update =
-            Update::publish(&registration, None, None, &mut SeededEntropy::new(5), NOW).unwrap();
+            Update::publish(&registration, &[], None, &mut SeededEntropy::new(5), NOW).unwrap();
         let answer = |code| response(&update, code).to_vec().unwrap();
         assert_eq!(judged(&update, &answer(0)), (StatusCode::OK, false));
         assert_eq!(
