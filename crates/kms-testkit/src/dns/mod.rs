@@ -4,6 +4,7 @@
 mod config;
 mod convert;
 mod error;
+pub mod fake;
 mod query;
 mod server;
 

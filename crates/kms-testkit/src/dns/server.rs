@@ -190,7 +190,7 @@ fn zone_handler(
 }
 
 /// The two sockets on one port. A free port of TCP's may be taken for UDP, so another is tried.
-async fn bind(address: SocketAddr) -> Result<(UdpSocket, TcpListener), DnsError> {
+pub(super) async fn bind(address: SocketAddr) -> Result<(UdpSocket, TcpListener), DnsError> {
     let attempts = if address.port() == 0 {
         PORT_ATTEMPTS
     } else {
