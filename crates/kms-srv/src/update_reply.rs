@@ -62,13 +62,15 @@ impl UpdateReply {
     }
 
     /// Whether the answer's signature is right. A refusal that is not authenticated may come from
-    /// anybody; and servers do not sign some of theirs.
+    /// anybody; and servers do not sign some of theirs. So over UDP wait for another until the time is over,
+    /// and take this one only when none comes (RFC 8945 section 5.4).
     #[must_use]
     pub const fn is_authenticated(&self) -> bool {
         self.authenticated
     }
 
-    /// The server's clock, which it tells when ours is too far off (`0x8007233A`).
+    /// The server's clock, which it tells when ours is too far off (`0x8007233A`). It is for people; never set
+    /// a clock by it unless [`is_authenticated`](Self::is_authenticated).
     #[must_use]
     pub const fn server_time(&self) -> Option<Timestamp> {
         self.server_time
@@ -205,7 +207,8 @@ fn is_authentic(answer: &[u8], record: &Record<TSIG>, signed: &Signed) -> bool {
     signed
         .signer
         .verify_message_byte(answer, Some(&signed.mac), true)
-        .is_ok_and(|(_, _, valid)| valid.contains(&signed.time))
+        // Both ends are within the fudge (RFC 8945 section 5.2.3); the library's range is without its end.
+        .is_ok_and(|(_, _, valid)| (valid.start..=valid.end).contains(&signed.time))
 }
 
 /// RFC 8945 section 5.2.3: 48 bits of seconds beside a BADTIME error.

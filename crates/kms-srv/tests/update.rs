@@ -586,6 +586,65 @@ mod answer {
     }
 
     #[test]
+    fn rfc_8945_clocks_may_be_apart_by_just_the_fudge() {
+        let update = update();
+        let success = response(&update, 0);
+        for (apart, status) in [
+            (-301, StatusCode::DNS_BAD_PACKET),
+            (-300, StatusCode::OK),
+            (300, StatusCode::OK),
+            (301, StatusCode::DNS_BAD_PACKET),
+        ] {
+            let time = NOW_SECS.checked_add_signed(apart).unwrap();
+            let answer = sign(&update, &success, signer(), time);
+            assert_eq!(judged(&update, &answer).0, status, "{apart}");
+        }
+    }
+
+    #[test]
+    fn rfc_8945_a_signature_that_is_empty_short_or_long_is_none() {
+        let update = update();
+        for len in [0, 1, 10, 16, 31, 33, 64] {
+            let mut message = Message::from_vec(&good_answer(&update)).unwrap();
+            message.signature.as_mut().unwrap().data.mac.resize(len, 0);
+            let answer = message.to_vec().unwrap();
+            assert_eq!(
+                judged(&update, &answer),
+                (StatusCode::DNS_BAD_PACKET, false),
+                "{len}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_servers_time_that_is_not_signed_is_told_as_such() {
+        let update = update();
+        let time = (NOW_SECS + 4000).to_be_bytes()[2..].to_vec();
+        let refusal = response(&update, 9);
+        let answer = with_tsig_error(&update, &refusal, TsigError::BadTime, time, false);
+        let reply = update.handle_answer(&answer).unwrap();
+        assert!(reply.server_time().is_some() && !reply.is_authenticated());
+        assert_eq!(
+            reply.to_string(),
+            "0x8007233A HRESULT_FROM_WIN32(DNS_ERROR_RCODE_BADTIME) (response code 9 NOTAUTH, TSIG \
+             error 18 BADTIME, the server's clock is 2023-11-14T23:20:00Z, not authenticated)"
+        );
+    }
+
+    #[test]
+    fn rfc_8945_no_response_code_makes_an_unsigned_answer_a_success() {
+        let update = update();
+        for code in 0..16 {
+            let unsigned = response(&update, code).to_vec().unwrap();
+            let reply = update.handle_answer(&unsigned).unwrap();
+            assert!(
+                !reply.status().is_success() && !reply.is_authenticated(),
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
     fn an_update_without_a_key_takes_an_answer_without_a_signature() {
         let registration = registration("kms1.contoso.com");
         let update =
@@ -740,6 +799,21 @@ mod hostile {
         for second in [signature, record.as_slice()] {
             let mut bytes = [&unsigned, signature, second].concat();
             bytes[11] = 2;
+            assert_eq!(
+                update.handle_answer(&bytes),
+                Err(UpdateAnswerError::Malformed)
+            );
+        }
+    }
+
+    #[test]
+    fn rfc_8945_a_signature_outside_the_additional_section_is_malformed() {
+        let update = update();
+        // Header counts: zones, prerequisites, updates, additional records.
+        for place in [7, 9] {
+            let mut bytes = good_answer(&update);
+            bytes[11] = 0;
+            bytes[place] = 1;
             assert_eq!(
                 update.handle_answer(&bytes),
                 Err(UpdateAnswerError::Malformed)
