@@ -32,7 +32,7 @@ pub enum HostEvent {
         /// The domain.
         domain: DomainName,
     },
-    /// 20001 and on, not in the documents: a pattern of requests that an administrator should hear of.
+    /// 20001 and on, not in the documents: a pattern that an administrator should hear of.
     Alert(Alert),
     /// An alert as a store gives it back: its number, and its data as they were shown.
     StoredAlert {

@@ -22,15 +22,17 @@ pub mod store;
 pub use alert::{Alert, Alerts};
 pub use caller::Caller;
 pub use config::{
-    AdmissionConfig, AdmissionPolicy, AlertConfig, DnsConfig, Durability, HostConfig, Limits,
-    MetricsConfig, Network, NetworkError, NetworkQuota, SourceLimits, StoreConfig,
+    AdmissionConfig, AdmissionPolicy, AlertConfig, DnsConfig, DnsTransport, Durability, HostConfig,
+    Limits, MetricsConfig, Network, NetworkError, NetworkQuota, SourceLimits, StoreConfig,
 };
 pub use event::{EventLog, HostEvent, RequestProcessed};
 pub use host::{Activation, Decision, Handled, Host, Settings};
 pub use http::HttpServer;
 pub use identity::IdentityFileError;
 pub use metrics::{Listening, Metrics, Refusal};
-pub use publisher::{FIRST_RETRY, LAST_RETRY, Publisher, PublisherError, REFRESH};
+pub use publisher::{
+    Kept, MemoryRecords, PublishPlan, PublishedRecords, Publisher, PublisherError, PublisherHandle,
+};
 pub use readiness::Readiness;
 pub use server::{BindError, DRAIN, Server};
 pub use service::{FamilyStatus, HostReply, HostService, StartError, load_catalogue};

@@ -1,14 +1,16 @@
 //! The host service: the engine with its identity, store, clock and event log.
 
 use crate::{
-    Activation, Caller, Decision, Entry, EventLog, Host, HostConfig, HostEvent, IdentityFileError,
-    Metrics, Settings, Store, StoreError, StoredSettings, identity,
+    Activation, Alert, Caller, Decision, Entry, EventLog, Host, HostConfig, HostEvent,
+    IdentityFileError, Kept, Metrics, PublishedRecords, Settings, Store, StoreError,
+    StoredSettings, identity,
 };
 use core::fmt;
 use kms_core::{Clock, Encode as _, Entropy, Now, SeededEntropy, StatusCode, Timestamp};
 use kms_count::{Counters, RestoreError, Snapshot};
 use kms_keys::{Catalogue, CatalogueError};
 use kms_service::config::{self, ConfigError};
+use kms_srv::{DomainName, Registration};
 use kms_trust::HostIdentity;
 use kms_wire::{ActivationAnswer, CertificateChain, CertificateChainError};
 use std::{
@@ -277,7 +279,12 @@ impl<S: Store, C: Clock> HostService<S, C> {
         match &event {
             HostEvent::Published { domain } => self.metrics.published(domain, StatusCode::OK, at),
             HostEvent::PublishFailed { code, domain } => self.metrics.published(domain, *code, at),
-            HostEvent::Alert(alert) => self.metrics.alert(alert.pattern()),
+            HostEvent::Alert(alert) => {
+                self.metrics.alert(alert.pattern());
+                if let Alert::PublishFight { domain, .. } = alert {
+                    self.metrics.gave_up_publishing(domain);
+                }
+            }
             _ => {}
         }
         let entry = Entry::Event {
@@ -457,6 +464,25 @@ fn overlaid(configured: Settings, stored: &StoredSettings) -> Settings {
             .renewal_interval
             .unwrap_or(configured.renewal_interval),
         ..configured
+    }
+}
+
+/// A host with a store remembers there what it published.
+impl<S, C> PublishedRecords for HostService<S, C>
+where
+    S: PublishedRecords,
+    C: Send + Sync + 'static,
+{
+    fn published(&self) -> Result<Vec<(DomainName, Vec<Registration>)>, StoreError> {
+        self.store.published()
+    }
+
+    fn set_published<'a>(
+        &'a self,
+        domain: &'a DomainName,
+        registrations: Vec<Registration>,
+    ) -> Kept<'a> {
+        self.store.set_published(domain, registrations)
     }
 }
 

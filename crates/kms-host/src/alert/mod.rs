@@ -1,4 +1,4 @@
-//! Patterns of requests that an administrator should hear of.
+//! Patterns that an administrator should hear of.
 
 mod bounded;
 mod engine;
@@ -13,9 +13,9 @@ use crate::event::Escaped;
 use core::fmt;
 use kms_core::{Cmid, CountedId, MachineName};
 use kms_count::Source;
+use kms_srv::DomainName;
 
-/// A pattern of requests that an administrator should hear of: an attack, or an accident that looks
-/// like one.
+/// A pattern that an administrator should hear of: an attack, or an accident that looks like one.
 ///
 /// `Display` gives the event's data in the comma form of the documented events, with the fields in
 /// the order of each variant.
@@ -108,6 +108,17 @@ pub enum Alert {
         /// Its name.
         machine_name: MachineName,
     },
+    /// 20010: this host's record was removed from DNS again and again after it was published. Somebody
+    /// else cleans up the zone, or two hosts have one name. Nothing is published in the domain any more,
+    /// until the configuration changes or the host is started anew.
+    PublishFight {
+        /// The domain.
+        domain: DomainName,
+        /// How often the record was found gone.
+        removals: u32,
+        /// Within how many minutes.
+        minutes: u32,
+    },
 }
 
 /// What an alert is about: it is given once an hour for each.
@@ -135,6 +146,7 @@ impl Alert {
             Self::SecondCmid { .. } => 20007,
             Self::ReachedAtOnce { .. } => 20008,
             Self::OverQuota { .. } => 20009,
+            Self::PublishFight { .. } => 20010,
         }
     }
 
@@ -151,11 +163,13 @@ impl Alert {
             Self::SecondCmid { .. } => "second_cmid",
             Self::ReachedAtOnce { .. } => "reached_at_once",
             Self::OverQuota { .. } => "over_quota",
+            Self::PublishFight { .. } => "publish_fight",
         }
     }
 
-    const fn subject(&self) -> Subject {
-        match *self {
+    /// What the alert is about; `None` for one that is seldom enough by itself.
+    const fn subject(&self) -> Option<Subject> {
+        Some(match *self {
             Self::NewFromSource { source, .. } => Subject::Source(Some(source)),
             Self::SecondCmid { source, .. } | Self::OverQuota { source, .. } => {
                 Subject::Source(source)
@@ -167,7 +181,8 @@ impl Alert {
             Self::TwoSources { cmid, .. } | Self::SeveralNames { cmid, .. } => {
                 Subject::Machine(cmid)
             }
-        }
+            Self::PublishFight { .. } => return None,
+        })
     }
 }
 
@@ -231,6 +246,11 @@ impl fmt::Display for Alert {
                 let (source, name) = (OrUnknown(*source), name(machine_name));
                 write!(f, "{source}, {counted_id}, {cmid}, {name}")
             }
+            Self::PublishFight {
+                domain,
+                removals,
+                minutes,
+            } => write!(f, "{domain}, {removals}, {minutes}"),
         }
     }
 }
@@ -281,5 +301,14 @@ mod tests {
             machine_name: name("ws-1"),
         };
         assert_eq!(alert.to_string(), "2001:db8::/64, 11, ws-1");
+        let alert = Alert::PublishFight {
+            domain: "contoso.com".parse().unwrap(),
+            removals: 3,
+            minutes: 60,
+        };
+        assert_eq!(
+            (alert.id(), alert.pattern(), alert.to_string()),
+            (20010, "publish_fight", "contoso.com, 3, 60".into())
+        );
     }
 }

@@ -19,6 +19,9 @@ impl Told {
 
     /// Whether this alert is to be given now; it then counts as given.
     pub(super) fn is_due(&mut self, alert: &Alert, now: Tick) -> bool {
+        let Some(subject) = alert.subject() else {
+            return true;
+        };
         let index = usize::from(alert.id().saturating_sub(FIRST));
         let Some(told) = self.by_pattern.get_mut(index) else {
             return false;
@@ -29,7 +32,6 @@ impl Told {
         {
             told.pop_front();
         }
-        let subject = alert.subject();
         if told.len() >= Self::PER_HOUR || told.iter().any(|&(_, known)| known == subject) {
             return false;
         }

@@ -10,7 +10,7 @@ mod store;
 
 pub use admission::{AdmissionConfig, AdmissionPolicy, NetworkQuota};
 pub use alerts::AlertConfig;
-pub use dns::DnsConfig;
+pub use dns::{DnsConfig, DnsTransport};
 pub use limits::{Limits, SourceLimits};
 pub use metrics::MetricsConfig;
 pub use network::{Network, NetworkError};
@@ -36,10 +36,13 @@ use std::path::{Path, PathBuf};
 /// count_virtual_machines = true  # false: virtual machines are answered and not counted
 ///
 /// [dns]                          # leave the table out and nothing is published
-/// server = "192.0.2.53:53"       # the zones' primary server
 /// key_file = "kms.key"           # TSIG key in BIND's form
+/// server = "192.0.2.53:53"       # takes all updates; default: each zone's primary, by its SOA record
+/// nameservers = ["192.0.2.1:53"] # asked for zones and primaries; default: the system's
+/// transport = "auto"             # "tcp": no updates over UDP
+/// look = 900                     # seconds between two looks for the host's record at the primary
 /// host_name = "kms1.contoso.com" # default: the name in the host's certificate
-/// addresses = ["192.0.2.10"]     # default: the addresses listened on, where they name one
+/// addresses = ["192.0.2.10"]     # default: the addresses listened on, or else the machine's own
 /// domains = ["contoso.com, 10, 75"]  # publish list: domain[, priority[, weight]]; default: host_name's domain
 /// service = "_vlmcs._tcp"        # the SRV service
 /// ttl = 3600                     # seconds that resolvers may keep the records

@@ -265,6 +265,26 @@ impl Scrape {
                     ([("domain", domain.clone()), ("result", result)], count)
                 })
             }),
+        )?;
+        text.family(
+            Kind::Counter,
+            "publishing_looks_total",
+            "Looks for the host's record at the zone's primary since the start, by what was seen: \
+             absent is a removal by somebody else.",
+            each().flat_map(|(domain, of)| {
+                of.looks.into_iter().map(move |(seen, count)| {
+                    let seen = seen.to_owned();
+                    ([("domain", domain.clone()), ("seen", seen)], count)
+                })
+            }),
+        )?;
+        text.labelled(
+            Kind::Counter,
+            "publishing_fights_total",
+            "How often publishing in the domain was given up since the start, because the record was \
+             removed again and again.",
+            "domain",
+            each().map(|(domain, of)| (domain, of.fights)),
         )
     }
 }

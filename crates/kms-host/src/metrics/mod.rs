@@ -13,7 +13,7 @@ use core::{
     time::Duration,
 };
 use kms_core::{LicenseStatus, StatusCode, Timestamp};
-use kms_srv::DomainName;
+use kms_srv::{DomainName, Seen};
 use latencies::Latencies;
 use publishing::Publishing;
 use results::Results;
@@ -151,7 +151,20 @@ impl Metrics {
         domain.attempted(code, at);
     }
 
-    /// A pattern of requests was seen that someone should look at.
+    /// The zone's primary was asked for the host's record.
+    pub fn looked(&self, domain: &DomainName, seen: Seen) {
+        let mut publishing = lock(&self.publishing);
+        publishing.entry(domain.clone()).or_default().looked(seen);
+    }
+
+    /// The host's record was removed from a domain too often, and publishing there was given up.
+    pub fn gave_up_publishing(&self, domain: &DomainName) {
+        let mut publishing = lock(&self.publishing);
+        let fights = &mut publishing.entry(domain.clone()).or_default().fights;
+        *fights = fights.saturating_add(1);
+    }
+
+    /// A pattern was seen that someone should look at.
     pub fn alert(&self, pattern: &'static str) {
         let mut alerts = lock(&self.alerts);
         let alerts = alerts.entry(pattern).or_default();

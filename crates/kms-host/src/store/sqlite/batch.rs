@@ -4,6 +4,7 @@ use super::{
     clients::{ClientWriter, Gathered},
     error::Fault,
     load::{self, FamilyRow, Totals},
+    published,
     queue::{Failure, Item},
     running,
     source::SourceBytes,
@@ -236,6 +237,11 @@ impl<'c> Statements<'c> {
                 Ok(())
             }
             Item::Host { host, .. } => running::write(self.connection, host),
+            Item::Published {
+                domain,
+                registrations,
+                ..
+            } => published::write(self.connection, domain, registrations),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     OpenError,
     error::Fault,
-    load, machines, place,
+    load, machines, place, published,
     reader::{self, EVENT_COLUMNS},
     running, schema, settings, wal,
 };
@@ -48,6 +48,7 @@ pub(super) fn contents(connection: &Connection) -> Result<Contents, Fault> {
     let snapshot = load::snapshot(&transaction)?;
     settings::read(&transaction)?;
     running::read(&transaction)?;
+    published::read(&transaction)?;
     let events = count(
         &transaction,
         &format!("SELECT {EVENT_COLUMNS} FROM events"),

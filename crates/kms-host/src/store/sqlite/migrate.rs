@@ -20,13 +20,25 @@ pub(super) struct Migration {
 }
 
 /// The steps to [`schema::VERSION`].
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    from: 1,
-    // Each request had its client's row written with it.
-    statements: "ALTER TABLE totals ADD COLUMN clients_sequence INTEGER NOT NULL DEFAULT 0; \
-                 UPDATE totals SET clients_sequence = sequence; \
-                 ALTER TABLE events ADD COLUMN source BLOB;",
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        from: 1,
+        // Each request had its client's row written with it.
+        statements: "ALTER TABLE totals ADD COLUMN clients_sequence INTEGER NOT NULL DEFAULT 0; \
+                     UPDATE totals SET clients_sequence = sequence; \
+                     ALTER TABLE events ADD COLUMN source BLOB;",
+    },
+    Migration {
+        from: 2,
+        // Whatever was published before is what the primary shows of this host.
+        statements: "CREATE TABLE published (\
+                         domain TEXT NOT NULL, \
+                         place INTEGER NOT NULL, \
+                         registration TEXT NOT NULL, \
+                         PRIMARY KEY (domain, place)\
+                     ) STRICT, WITHOUT ROWID;",
+    },
+];
 
 /// Brings the store at `path` to the version `wanted`, and says which copy of it was made before.
 pub(super) fn up_to_date(

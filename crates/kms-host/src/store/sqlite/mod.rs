@@ -16,6 +16,7 @@ mod machines;
 mod maintain;
 mod migrate;
 mod place;
+mod published;
 mod queue;
 mod reader;
 mod repair;
@@ -31,13 +32,15 @@ pub use backup::backup;
 pub use check::{Contents, check};
 pub use error::OpenError;
 pub use machines::{Client, Duplicate};
+pub use published::StoreRecords;
 pub use reader::{EventFilter, HostSeen, StoreReader, StoredEvent};
 pub use repair::{Repaired, repair};
 pub use running::{HostState, PublishResult, RunningHost};
 pub use settings::set;
 
-use crate::{Entry, Metrics, Store, StoreConfig, StoreError, StoreHealth};
+use crate::{Entry, Kept, Metrics, PublishedRecords, Store, StoreConfig, StoreError, StoreHealth};
 use kms_count::{Record, Snapshot};
+use kms_srv::{DomainName, Registration};
 use lock::Lock;
 use queue::Queue;
 use std::{
@@ -163,6 +166,24 @@ impl Store for SqliteStore {
 
     fn health(&self) -> StoreHealth {
         self.queue.health()
+    }
+}
+
+impl PublishedRecords for SqliteStore {
+    fn published(&self) -> Result<Vec<(DomainName, Vec<Registration>)>, StoreError> {
+        self.reader()
+            .and_then(|reader| reader.published())
+            .map_err(|error| queue::error(&error.to_string()))
+    }
+
+    fn set_published<'a>(
+        &'a self,
+        domain: &'a DomainName,
+        registrations: Vec<Registration>,
+    ) -> Kept<'a> {
+        Box::pin(kept(
+            self.queue.push_published(domain.clone(), registrations),
+        ))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{Entry, StoreError, StoreHealth};
 use core::time::Duration;
 use kms_core::{CountedId, LicenseStatus};
 use kms_count::Snapshot;
+use kms_srv::{DomainName, Registration};
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -36,6 +37,24 @@ pub(super) enum Item {
     Failures(Vec<(Failure, u64)>),
     /// What the daemon says of itself.
     Host { host: Box<RunningHost>, done: Done },
+    /// What may be in DNS of the host in one domain.
+    Published {
+        domain: DomainName,
+        registrations: Vec<Registration>,
+        done: Done,
+    },
+}
+
+impl Item {
+    /// Who waits for it.
+    pub(super) fn done(self) -> Option<Done> {
+        match self {
+            Self::Entry { done, .. } | Self::Host { done, .. } | Self::Published { done, .. } => {
+                Some(done)
+            }
+            Self::Failures(_) => None,
+        }
+    }
 }
 
 /// Which counters a refused request moves.
@@ -140,6 +159,28 @@ impl Queue {
         &self,
         host: RunningHost,
     ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+        let host = Box::new(host);
+        self.push_awaited(|done| Item::Host { host, done })
+    }
+
+    /// Puts what may be in DNS at the end.
+    pub(super) fn push_published(
+        &self,
+        domain: DomainName,
+        registrations: Vec<Registration>,
+    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+        self.push_awaited(|done| Item::Published {
+            domain,
+            registrations,
+            done,
+        })
+    }
+
+    /// Puts something at the end that moves no count and that somebody waits for.
+    fn push_awaited(
+        &self,
+        item: impl FnOnce(Done) -> Item,
+    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
         let inner = self.lock();
         if let Mode::Failed { reason } = &inner.mode {
             return Err(error(reason));
@@ -151,8 +192,7 @@ impl Queue {
             return Err(error(FULL));
         }
         let (done, answer) = oneshot::channel();
-        let host = Box::new(host);
-        self.add(inner, Item::Host { host, done }, true);
+        self.add(inner, item(done), true);
         Ok(answer)
     }
 
@@ -238,7 +278,7 @@ impl Queue {
         let items = core::mem::take(&mut inner.items);
         drop(inner);
         for item in items {
-            if let Item::Entry { done, .. } | Item::Host { done, .. } = item {
+            if let Some(done) = item.done() {
                 // Whoever stopped waiting takes nothing back.
                 let _ = done.send(Err(error(reason)));
             }
@@ -320,6 +360,7 @@ impl Inner {
             matches!(
                 item,
                 Item::Host { .. }
+                    | Item::Published { .. }
                     | Item::Entry {
                         entry: Entry::Answered { .. },
                         ..

@@ -5,13 +5,14 @@ use super::{
     error::Fault,
     load, lock,
     machines::{self, Client, Duplicate},
-    place,
+    place, published,
     running::{self, RunningHost},
     schema, settings, source, wal,
 };
 use crate::{Alert, HostEvent, RequestProcessed, StoredSettings};
 use kms_core::{ActivationId, LicenseStatus, MachineName, StatusCode, Timestamp};
 use kms_count::{Record, Snapshot};
+use kms_srv::{DomainName, Registration};
 use rusqlite::{Connection, Row, params};
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
@@ -131,6 +132,14 @@ impl StoreReader {
     /// When it cannot be read.
     pub fn settings(&self) -> Result<StoredSettings, OpenError> {
         self.read("read the settings", settings::read)
+    }
+
+    /// What may be in DNS of the host, by domain.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn published(&self) -> Result<Vec<(DomainName, Vec<Registration>)>, OpenError> {
+        self.read("read what was published", published::read)
     }
 
     /// Events, oldest first.

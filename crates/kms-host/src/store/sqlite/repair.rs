@@ -10,7 +10,7 @@ use super::{
     lock::Lock,
     machines,
     place::{self, beside},
-    reader, schema, settings, wal,
+    published, reader, schema, settings, wal,
 };
 use rusqlite::{Connection, Row, params_from_iter, types::Value};
 use std::{
@@ -222,7 +222,7 @@ fn is_refusal(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// The settings, which are few and only mean something together. What the last host said of itself
+/// The settings and what was published, which are few and only mean something together. What the last host said of itself
 /// is not taken over: the next says it anew.
 fn copy_plain(
     source: &Connection,
@@ -230,12 +230,21 @@ fn copy_plain(
     lost: &mut Vec<String>,
 ) -> Result<(), Fault> {
     match settings::read(source) {
-        Ok(found) => settings::write(target, &found),
-        Err(_) => {
-            lost.push("settings: they are as the configuration says again".to_owned());
-            Ok(())
-        }
+        Ok(found) => settings::write(target, &found)?,
+        Err(_) => lost.push("settings: they are as the configuration says again".to_owned()),
     }
+    match published::read(source) {
+        Ok(all) => {
+            for (domain, registrations) in all {
+                published::write(target, &domain, &registrations)?;
+            }
+        }
+        Err(_) => lost.push(
+            "published: an older record of this host in DNS may have to be removed by hand"
+                .to_owned(),
+        ),
+    }
+    Ok(())
 }
 
 /// Makes the totals and counters agree with what was copied.

@@ -13,7 +13,7 @@ use std::{
 pub(super) const APPLICATION_ID: i32 = 0x6b6d_7348;
 
 /// The version of the tables below.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// How long a statement waits for another process's short transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -108,6 +108,12 @@ CREATE TABLE publishing (
     domain TEXT PRIMARY KEY,
     time INTEGER NOT NULL,
     code INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE published (
+    domain TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    registration TEXT NOT NULL,
+    PRIMARY KEY (domain, place)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO totals VALUES (1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 ";

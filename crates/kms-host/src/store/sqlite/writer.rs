@@ -203,7 +203,7 @@ fn write_clients(statements: &mut Statements<'_>, book: &mut Book) -> Result<(),
 
 fn answer(items: Vec<Item>, result: &Result<(), crate::StoreError>) {
     for item in items {
-        if let Item::Entry { done, .. } | Item::Host { done, .. } = item {
+        if let Some(done) = item.done() {
             // Whoever stopped waiting takes nothing back.
             let _ = done.send(result.clone());
         }

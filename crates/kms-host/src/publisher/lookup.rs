@@ -1,0 +1,226 @@
+//! Questions to DNS servers.
+
+use super::setup::Way;
+use crate::DnsTransport;
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+use hickory_resolver::{
+    TokioResolver,
+    config::{
+        ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+        ServerOrderingStrategy,
+    },
+    lookup::Lookup,
+    net::{DnsError, NetError, NoRecords, runtime::TokioRuntimeProvider},
+    proto::{
+        op::ResponseCode,
+        rr::{Name, RData, RecordType, rdata::SOA},
+    },
+    system_conf,
+};
+use kms_srv::{DomainName, LookupError, SrvRecord};
+
+/// How long one query may take before it is repeated, once.
+const QUERY: Duration = Duration::from_secs(2);
+
+/// Asks servers, and remembers nothing.
+pub(super) struct Lookups(TokioResolver);
+
+/// What a question for a zone found.
+pub(super) enum SoaFound {
+    /// The SOA record of the zone that holds the name, and whose record it is.
+    Zone {
+        apex: DomainName,
+        primary: DomainName,
+    },
+    /// Nothing that tells of the zone.
+    Nothing(LookupError),
+}
+
+impl Lookups {
+    /// Asks those that resolve names for this machine.
+    pub(super) fn recursive(way: &Way) -> Result<Self, LookupError> {
+        let (config, options) = if way.nameservers.is_empty() {
+            system_conf::read_system_conf().map_err(|error| {
+                tracing::warn!(%error, "the system names no DNS servers: set dns.nameservers");
+                LookupError::ServerFailure
+            })?
+        } else {
+            (servers(&way.nameservers, true), ResolverOpts::default())
+        };
+        Self::new(config, options)
+    }
+
+    /// Asks the zones' own server, which need not resolve anything.
+    pub(super) fn of_server(
+        server: SocketAddr,
+        transport: DnsTransport,
+    ) -> Result<Self, LookupError> {
+        let udp = transport == DnsTransport::Auto;
+        Self::new(servers(&[server], udp), not_recursive())
+    }
+
+    /// Asks a zone's primary over TCP, where answers have any size and are hard to forge.
+    pub(super) fn of_primary(addresses: &[SocketAddr]) -> Result<Self, LookupError> {
+        Self::new(servers(addresses, false), not_recursive())
+    }
+
+    fn new(config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, LookupError> {
+        options.timeout = QUERY;
+        options.attempts = 1;
+        options.cache_size = 0;
+        options.case_randomization = true;
+        options.use_hosts_file = ResolveHosts::Never;
+        options.num_concurrent_reqs = 1;
+        options.server_ordering_strategy = ServerOrderingStrategy::UserProvidedOrder;
+        let mut builder =
+            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        *builder.options_mut() = options;
+        builder.build().map(Self).map_err(|error| {
+            tracing::warn!(%error, "DNS cannot be asked");
+            LookupError::ServerFailure
+        })
+    }
+
+    /// The zone that holds a name, from an answer or from what an answer without records says of it
+    /// (RFC 2308 section 3).
+    pub(super) async fn soa(&self, name: &DomainName) -> Result<SoaFound, LookupError> {
+        let found = match self.ask(name, RecordType::SOA).await {
+            Ok(lookup) => lookup
+                .answers()
+                .iter()
+                .find_map(|record| match &record.data {
+                    RData::SOA(soa) => Some(zone(&record.name, soa)),
+                    _ => None,
+                }),
+            Err(error) => match no_records(&error) {
+                Some(NoRecords { soa: Some(soa), .. }) => Some(zone(&soa.name, &soa.data)),
+                Some(_) => return Ok(SoaFound::Nothing(why(&error))),
+                None => return Err(why(&error)),
+            },
+        };
+        found.unwrap_or(Ok(SoaFound::Nothing(LookupError::NoRecords)))
+    }
+
+    /// A machine's addresses of one family.
+    pub(super) async fn addresses(
+        &self,
+        name: &DomainName,
+        v6: bool,
+    ) -> Result<Vec<IpAddr>, LookupError> {
+        let kind = if v6 { RecordType::AAAA } else { RecordType::A };
+        let lookup = self.ask(name, kind).await.map_err(|error| why(&error))?;
+        let address = |data: &RData| match data {
+            RData::A(address) => Some(IpAddr::V4(address.0)),
+            RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+            _ => None,
+        };
+        let addresses = lookup
+            .answers()
+            .iter()
+            .filter_map(|record| address(&record.data));
+        Ok(addresses.collect())
+    }
+
+    /// The SRV records of a name; none only where the server says so for the zone that holds it.
+    pub(super) async fn srv(&self, owner: &DomainName) -> Result<Vec<SrvRecord>, LookupError> {
+        match self.ask(owner, RecordType::SRV).await {
+            Ok(lookup) => {
+                let wanted = to_name(owner)?;
+                let records = lookup
+                    .answers()
+                    .iter()
+                    .filter(|record| record.name == wanted);
+                Ok(records.filter_map(|record| to_srv(&record.data)).collect())
+            }
+            Err(error) => match no_records(&error) {
+                // Without a SOA record it is a referral, or the word of a server that has no such zone.
+                Some(NoRecords { soa: Some(soa), .. }) if !soa.name.is_root() => Ok(Vec::new()),
+                _ => Err(why(&error)),
+            },
+        }
+    }
+
+    async fn ask(&self, name: &DomainName, kind: RecordType) -> Result<Lookup, NetError> {
+        let name = to_name(name).map_err(|_| NetError::Message("the name is none"))?;
+        self.0.lookup(name, kind).await
+    }
+}
+
+/// An answer with nothing of the type that was asked for, which says of which zone that is.
+fn no_records(error: &NetError) -> Option<&NoRecords> {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(none))
+            if matches!(
+                none.response_code,
+                ResponseCode::NoError | ResponseCode::NXDomain
+            ) =>
+        {
+            Some(none)
+        }
+        _ => None,
+    }
+}
+
+fn zone(apex: &Name, soa: &SOA) -> Result<SoaFound, LookupError> {
+    let read = |name: &Name| name.to_ascii().parse().map_err(|_| LookupError::BadAnswer);
+    let (apex, primary) = (read(apex)?, read(&soa.mname)?);
+    Ok(SoaFound::Zone { apex, primary })
+}
+
+fn to_srv(data: &RData) -> Option<SrvRecord> {
+    let RData::SRV(srv) = data else { return None };
+    // A target that is no host name is not this host.
+    let target = srv.target.to_ascii().parse().ok()?;
+    Some(SrvRecord::new(srv.priority, srv.weight, srv.port, target))
+}
+
+fn to_name(name: &DomainName) -> Result<Name, LookupError> {
+    // Label by label as bytes: the library's text forms know escapes and other scripts.
+    let labels = Name::from_labels(name.labels().map(str::as_bytes));
+    labels.map_err(|_| LookupError::BadAnswer)
+}
+
+fn servers(addresses: &[SocketAddr], udp: bool) -> ResolverConfig {
+    let server = |address: &SocketAddr| {
+        let at = |mut connection: ConnectionConfig| {
+            connection.port = address.port();
+            connection
+        };
+        let tcp = at(ConnectionConfig::tcp());
+        let connections = if udp {
+            vec![at(ConnectionConfig::udp()), tcp]
+        } else {
+            vec![tcp]
+        };
+        NameServerConfig::new(address.ip(), true, connections)
+    };
+    ResolverConfig::from_name_servers(addresses.iter().map(server).collect())
+}
+
+fn not_recursive() -> ResolverOpts {
+    let mut options = ResolverOpts::default();
+    options.recursion_desired = false;
+    options
+}
+
+fn why(error: &NetError) -> LookupError {
+    match error {
+        _ if error.is_nx_domain() => LookupError::NoSuchName,
+        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
+            ResponseCode::NoError => LookupError::NoRecords,
+            ResponseCode::Refused => LookupError::Refused,
+            _ => LookupError::ServerFailure,
+        },
+        NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)) => LookupError::Refused,
+        NetError::Timeout => LookupError::Timeout,
+        NetError::Proto(_)
+        | NetError::QueryCaseMismatch
+        | NetError::ForeignClassRecord { .. }
+        | NetError::Truncated => LookupError::BadAnswer,
+        // A network fault that keeps the server from being asked is among these.
+        _ => LookupError::ServerFailure,
+    }
+}

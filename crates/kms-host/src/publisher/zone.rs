@@ -1,0 +1,176 @@
+//! Which zone holds a name, and where its primary is.
+
+use super::{
+    lookup::{Lookups, SoaFound},
+    setup::Way,
+};
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+use kms_srv::{DomainName, LookupError};
+use tokio::time::timeout;
+
+/// The most queries for one domain.
+const QUERIES: usize = 20;
+
+/// How long finding the zone of one domain may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The most addresses of a primary.
+const ADDRESSES: usize = 16;
+
+/// A zone and where its updates go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) zone: DomainName,
+    /// The primary's addresses, in the order in which they are tried.
+    pub(super) servers: Vec<SocketAddr>,
+}
+
+/// Finds zones.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Finder<'a> {
+    pub(super) way: &'a Way,
+    /// The port of primaries that are found by their name.
+    pub(super) port: u16,
+}
+
+impl Finder<'_> {
+    /// The zone that holds `owner`, by its SOA record (RFC 2136 section 4.3), and its primary. With a
+    /// configured server that one is the primary, and where it does not tell the zone it is `domain`.
+    pub(super) async fn find(
+        self,
+        owner: &DomainName,
+        domain: &DomainName,
+    ) -> Result<Place, LookupError> {
+        let found = timeout(DEADLINE, self.look(owner)).await;
+        let found = found.unwrap_or(Err(LookupError::Timeout));
+        match (self.way.server, found) {
+            (_, Ok(place)) => Ok(place),
+            (Some(server), Err(error)) => {
+                tracing::debug!(%server, %domain, %error, "the server does not tell the zone");
+                Ok(Place {
+                    zone: domain.clone(),
+                    servers: vec![server],
+                })
+            }
+            (None, Err(error)) => {
+                tracing::warn!(
+                    %domain, %error,
+                    "the zone and its primary were not found: set dns.server, or have them found"
+                );
+                Err(error)
+            }
+        }
+    }
+
+    async fn look(self, owner: &DomainName) -> Result<Place, LookupError> {
+        if let Some(server) = self.way.server {
+            let lookups = Lookups::of_server(server, self.way.transport)?;
+            let (zone, _) = apex(&lookups, owner).await?;
+            let servers = vec![server];
+            return Ok(Place { zone, servers });
+        }
+        let lookups = Lookups::recursive(self.way)?;
+        let (zone, primary) = apex(&lookups, owner).await?;
+        if primary.is_root() {
+            tracing::warn!(%zone, "the zone's SOA record names no primary");
+            return Err(LookupError::NoRecords);
+        }
+        let v6 = lookups.addresses(&primary, true).await;
+        let v4 = lookups.addresses(&primary, false).await;
+        let servers: Vec<_> = match (v6, v4) {
+            (Err(_), Err(error)) => return Err(error),
+            (v6, v4) => first(v6.unwrap_or_default(), v4.unwrap_or_default())
+                .into_iter()
+                .map(|ip| SocketAddr::new(ip, self.port))
+                .collect(),
+        };
+        if servers.is_empty() {
+            return Err(LookupError::NoRecords);
+        }
+        Ok(Place { zone, servers })
+    }
+}
+
+/// The zone that holds a name and the name of its primary: what is known of the name itself, or else of
+/// the nearest name above it.
+async fn apex(
+    lookups: &Lookups,
+    owner: &DomainName,
+) -> Result<(DomainName, DomainName), LookupError> {
+    // Two are for the primary's addresses.
+    const STEPS: usize = QUERIES - 2;
+    let mut name = owner.clone();
+    let mut error = LookupError::NoSuchName;
+    for _ in 0..STEPS {
+        match lookups.soa(&name).await? {
+            SoaFound::Zone { apex, .. } if apex.is_root() => return Err(LookupError::NoSuchName),
+            SoaFound::Zone { apex, primary } if owner.is_within(&apex) => {
+                return Ok((apex, primary));
+            }
+            SoaFound::Zone { apex, .. } => {
+                tracing::warn!(%owner, zone = %apex, "an answer tells of a zone that does not hold the name");
+                return Err(LookupError::BadAnswer);
+            }
+            SoaFound::Nothing(why) => error = why,
+        }
+        match above(&name) {
+            Some(next) => name = next,
+            None => break,
+        }
+    }
+    Err(error)
+}
+
+/// The name without its first label, unless that is the root.
+fn above(name: &DomainName) -> Option<DomainName> {
+    let labels: Vec<&str> = name.labels().skip(1).collect();
+    let above = labels.join(".");
+    if above.is_empty() {
+        None
+    } else {
+        above.parse().ok()
+    }
+}
+
+/// At most [`ADDRESSES`], IPv6 first; but many of one family do not crowd out the other.
+fn first(mut v6: Vec<IpAddr>, mut v4: Vec<IpAddr>) -> Vec<IpAddr> {
+    for addresses in [&mut v6, &mut v4] {
+        addresses.retain(|ip| !ip.is_unspecified() && !ip.is_multicast());
+    }
+    v6.truncate(ADDRESSES - v4.len().min(ADDRESSES / 2));
+    v4.truncate(ADDRESSES - v6.len());
+    v6.append(&mut v4);
+    v6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_taken_off_until_the_root_is_next() {
+        let mut name: DomainName = "_vlmcs._tcp.contoso.test".parse().unwrap();
+        let mut names = Vec::new();
+        while let Some(next) = above(&name) {
+            names.push(next.to_string());
+            name = next;
+        }
+        assert_eq!(names, ["_tcp.contoso.test", "contoso.test", "test"]);
+    }
+
+    #[test]
+    fn limit_16_addresses_of_a_primary_are_tried_and_none_that_cannot_be_one() {
+        let v6 = |n: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, n]);
+        let v4 = |n: u8| IpAddr::from([192, 0, 2, n]);
+        let all = first((0..40).map(v6).collect(), (0..40).map(v4).collect());
+        assert_eq!((all.len(), all[7], all[8]), (16, v6(7), v4(0)));
+        assert_eq!(first((0..40).map(v6).collect(), Vec::new()).len(), 16);
+        let odd: Vec<IpAddr> = ["0.0.0.0", "224.0.0.1"]
+            .map(|ip| ip.parse().unwrap())
+            .into();
+        assert_eq!(first(Vec::new(), odd), [] as [IpAddr; 0]);
+    }
+}
