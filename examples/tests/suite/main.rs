@@ -15,6 +15,7 @@ mod foreign_peers;
 mod half_sent;
 mod host_clients;
 mod host_events;
+mod host_publish;
 mod host_set;
 mod host_status;
 mod host_store;

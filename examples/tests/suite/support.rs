@@ -215,7 +215,12 @@ impl Folder {
 
     /// `host --config host.toml`, once it listens.
     pub(crate) async fn serve(&self) -> RunningHost {
-        RunningHost::listening(start(self.command(HOST, "--config host.toml"))).await
+        self.serve_with("host.toml").await
+    }
+
+    /// The same with another configuration.
+    pub(crate) async fn serve_with(&self, config: &str) -> RunningHost {
+        RunningHost::listening(start(self.command(HOST, &format!("--config {config}")))).await
     }
 }
 

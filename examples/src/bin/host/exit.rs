@@ -30,6 +30,14 @@ Exit codes:
   77  it is not permitted, or a private file is open to others
   78  the configuration is wrong, or the host is not certified";
 
+/// What the help of the commands that change DNS says about exit codes.
+pub(crate) const PUBLISH_CODES: &str = "\
+Exit codes beside those of `host --help`, the first that fits where domains fail in several ways:
+  0   done in every domain
+  77  a server does not take the update: the key, its rights, or a clock that is wrong (look at both)
+  69  a server refuses it for another reason, or its answer is none that can be trusted
+  75  a server, or the way to it, failed: it may work later";
+
 /// A fault that has an exit code.
 pub(crate) trait Fault: fmt::Display {
     /// Of [`sysexits`].

@@ -7,9 +7,11 @@ mod clients;
 mod diary;
 mod events;
 mod exit;
+mod here;
 mod logs;
 mod notify;
 mod priority;
+mod publish;
 mod publishing;
 mod reload;
 mod serve;
@@ -80,6 +82,8 @@ enum Command {
     },
     /// Changes a setting of the host, also while it runs.
     Set(set::Arguments),
+    /// Publishes the host in DNS once, or says what to enter by hand.
+    Publish(publish::Arguments),
     /// Writes a verified copy of the store to a new file, also while the host runs.
     Backup {
         /// The new file.
@@ -123,6 +127,7 @@ fn main() -> ExitCode {
         Some(Command::Clients { since, json }) => clients::clients(config, since, json),
         Some(Command::Duplicates { json }) => clients::duplicates(config, json),
         Some(Command::Set(arguments)) => set::set(config, &arguments),
+        Some(Command::Publish(arguments)) => publish::publish(config, &arguments),
         Some(Command::Backup { to }) => store::backup(config, &to),
         Some(Command::Repair) => store::repair(config),
         None => start::serve(config),

@@ -68,7 +68,7 @@ pub(crate) fn listen(
 }
 
 /// The addresses of the configuration with the port that an administrator set.
-fn with_port(configured: &[SocketAddr], port: Option<u16>) -> Vec<SocketAddr> {
+pub(crate) fn with_port(configured: &[SocketAddr], port: Option<u16>) -> Vec<SocketAddr> {
     let mut addresses: Vec<SocketAddr> = Vec::with_capacity(configured.len());
     for &address in configured {
         let address = SocketAddr::new(address.ip(), port.unwrap_or_else(|| address.port()));

@@ -1,0 +1,42 @@
+//! `host publish`: publishing in DNS by hand, and what to enter where that cannot be.
+
+mod manual;
+mod once;
+mod results;
+mod told;
+
+use crate::exit;
+use examples::cli::Ended;
+use std::path::Path;
+use told::Told;
+
+#[derive(clap::Args)]
+#[command(
+    after_help = format!("\
+Examples:
+  host --config host.toml publish
+  host --config host.toml publish --manual
+  host publish --manual --host-name kms1.contoso.com --address 192.0.2.10 --domain contoso.com,10,75
+
+It publishes once, also beside a running host, which goes on publishing by itself, and with publishing
+turned off. What this host published before is replaced; records of other hosts are never touched.
+
+{}", exit::PUBLISH_CODES))]
+pub(crate) struct Arguments {
+    /// Prints what to enter by hand where a zone takes no dynamic updates; needs no network and no
+    /// key.
+    #[arg(long)]
+    manual: bool,
+    /// As a JSON array of the domains.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    told: Told,
+}
+
+pub(crate) fn publish(config: Option<&Path>, arguments: &Arguments) -> Result<u8, Ended> {
+    if arguments.manual {
+        return manual::manual(config, &arguments.told, arguments.json);
+    }
+    once::once(config, arguments.json)
+}

@@ -1,0 +1,3 @@
+//! `host publish` and `host withdraw`.
+
+mod manual;
