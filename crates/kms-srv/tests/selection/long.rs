@@ -1,8 +1,8 @@
 //! Record sets that are too long to enumerate the orders of.
 
 use super::{
-    LEAST_CHANCE, Sampler, chi_square::of_many, chi_square::p_value, draw, exact::class_shares,
-    host, legacy, records, rfc_2782,
+    DRAWS, LEAST_CHANCE, Sampler, chi_square::of_many, chi_square::p_value, draw,
+    exact::class_shares, host, legacy, records, rfc_2782,
 };
 
 const HOSTS: usize = 256;
@@ -22,13 +22,13 @@ fn classes_of_hosts(classes: Classes<'_>) -> Vec<usize> {
 
 /// The chance of a right sampler to stray so far: at each place in the order, in the weight of who has
 /// it, and in which of the hosts of that weight it is.
-pub(crate) fn chance(classes: Classes<'_>, seed: u64, sampler: impl Sampler) -> f64 {
+pub(crate) fn chance(classes: Classes<'_>, draws: u32, seed: u64, sampler: impl Sampler) -> f64 {
     let class_of = classes_of_hosts(classes);
     let hosts: Vec<(u16, u16)> = class_of
         .iter()
         .map(|&class| (7, classes[class].1))
         .collect();
-    let counts = count_places(&hosts, seed, sampler);
+    let counts = count_places(&hosts, draws, seed, sampler);
     let mut chances = Vec::new();
     for (counts, shares) in counts.chunks(HOSTS).zip(class_shares(classes)) {
         let of_class = |wanted: usize| {
@@ -51,9 +51,9 @@ pub(crate) fn chance(classes: Classes<'_>, seed: u64, sampler: impl Sampler) -> 
 }
 
 /// How often each host had each place: a row for each place.
-fn count_places(hosts: &[(u16, u16)], seed: u64, sampler: impl Sampler) -> Vec<u32> {
+fn count_places(hosts: &[(u16, u16)], draws: u32, seed: u64, sampler: impl Sampler) -> Vec<u32> {
     let mut counts = vec![0; HOSTS * HOSTS];
-    draw(&mut records(hosts), seed, sampler, |records| {
+    draw(&mut records(hosts), draws, seed, sampler, |records| {
         for (record, counts) in records.iter().zip(counts.chunks_mut(HOSTS)) {
             counts[host(record)] += 1;
         }
@@ -62,7 +62,7 @@ fn count_places(hosts: &[(u16, u16)], seed: u64, sampler: impl Sampler) -> Vec<u
 }
 
 fn assert_fits(classes: Classes<'_>, seed: u64, sampler: impl Sampler) {
-    let chance = chance(classes, seed, sampler);
+    let chance = chance(classes, DRAWS, seed, sampler);
     assert!(chance > LEAST_CHANCE, "{classes:?}: {chance}");
 }
 

@@ -59,12 +59,13 @@ fn legacy(records: &mut [SrvRecord], entropy: &mut SeededEntropy) {
 /// Orders the same list again and again, always from the order in which it came.
 fn draw(
     records: &mut [SrvRecord],
+    draws: u32,
     seed: u64,
     sampler: impl Sampler,
     mut seen: impl FnMut(&[SrvRecord]),
 ) {
     let mut entropy = SeededEntropy::new(seed);
-    for _ in 0..DRAWS {
+    for _ in 0..draws {
         sampler(records, &mut entropy);
         seen(records);
         for at in 0..records.len() {
@@ -79,7 +80,7 @@ fn draw(
 /// How often each order of at most 16 hosts was drawn.
 fn count(hosts: &[(u16, u16)], seed: u64, sampler: impl Sampler) -> BTreeMap<Order, u32> {
     let mut counts: BTreeMap<u64, u32> = BTreeMap::new();
-    draw(&mut records(hosts), seed, sampler, |records| {
+    draw(&mut records(hosts), DRAWS, seed, sampler, |records| {
         let digits = |number, record| number * 16 + u64::try_from(host(record)).unwrap();
         *counts.entry(records.iter().fold(0, digits)).or_default() += 1;
     });
