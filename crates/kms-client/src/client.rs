@@ -53,7 +53,7 @@ impl<C: Clock, E: Entropy> Client<C, E> {
     pub fn open(configured: &ClientConfig, clock: C, mut entropy: E) -> Result<Self, OpenError> {
         let catalogue = setup::load_catalogue(configured.catalogue.as_deref())?;
         let product = catalogue.find(&configured.product)?.clone();
-        let verifier = setup::load_verifier(configured)?;
+        let verifier = setup::load_verifier(&configured.root, configured.clock_tolerance)?;
         let machine_name = setup::machine_name(configured.machine_name.as_deref())?;
         let state_file = StateFile::new(configured.state.clone());
         let stored = state_file.load().map_err(StateError::from)?;

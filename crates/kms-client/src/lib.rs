@@ -2,6 +2,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "audit")]
+pub mod audit;
 mod client;
 mod config;
 mod connect;

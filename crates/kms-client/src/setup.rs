@@ -1,6 +1,7 @@
 //! From a configuration to what an engine is made of.
 
 use crate::{ClientConfig, ClientState, OpenError, StateError, StateFile, Stored};
+use core::time::Duration;
 use kms_core::MachineName;
 use kms_keys::{Catalogue, Product};
 use kms_license::Policy;
@@ -19,14 +20,12 @@ pub(crate) fn load_catalogue(path: Option<&Path>) -> Result<Catalogue, OpenError
     }
 }
 
-pub(crate) fn load_verifier(configured: &ClientConfig) -> Result<Verifier, OpenError> {
-    let path = &configured.root;
+pub(crate) fn load_verifier(root: &Path, tolerance: Duration) -> Result<Verifier, OpenError> {
     let anchors =
-        TrustAnchors::from_pem(&config::read(path)?).map_err(|source| OpenError::Root {
-            path: path.clone(),
+        TrustAnchors::from_pem(&config::read(root)?).map_err(|source| OpenError::Root {
+            path: root.to_owned(),
             source,
         })?;
-    let tolerance = configured.clock_tolerance;
     Ok(Verifier::new(anchors, Oids::default(), tolerance))
 }
 
