@@ -11,6 +11,7 @@ mod binaries;
 mod corpus;
 mod crash;
 mod daemon;
+mod dns_servers;
 mod foreign_peers;
 mod half_sent;
 mod host_clients;
