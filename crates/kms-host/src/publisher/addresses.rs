@@ -42,7 +42,10 @@ impl Addresses {
     }
 
     /// The addresses to publish now, in an order that stays the same while they do.
-    pub(super) fn now(&self, own: &OwnAddresses) -> io::Result<Vec<IpAddr>> {
+    pub(super) fn now(
+        &self,
+        own: &(dyn Fn() -> io::Result<Vec<IpAddr>> + '_),
+    ) -> io::Result<Vec<IpAddr>> {
         match self {
             Self::Fixed(addresses) => Ok(addresses.clone()),
             Self::Own { v6 } => own().map(|all| choose(all, *v6)),
