@@ -2,9 +2,9 @@
 
 use crate::{
     Action, ClientConfig, ClientState, Engine, Failure, OpenError, RearmFailure, Report, Resolver,
-    StateError, StateFile, Stored, Subject, connect::connect, resolver::literal, setup,
+    StateError, StateFile, Stored, Subject, connect::connect, setup,
 };
-use core::time::Duration;
+use core::{net::SocketAddr, time::Duration};
 use kms_core::{Clock, Entropy, MachineName, Now, StatusCode, Tick};
 use kms_keys::Product;
 use kms_license::{Event, License, SavedState};
@@ -121,7 +121,7 @@ impl<C: Clock, E: Entropy> Client<C, E> {
     /// # Errors
     /// When the state could not be kept. The licence is then as it was before.
     pub async fn activate(&mut self) -> Result<Report, StateError> {
-        let resolver = Resolver::new(self.configured.nameserver)
+        let resolver = Resolver::new(&self.configured.nameservers)
             .inspect_err(|error| tracing::warn!("{error}"))
             .ok();
         let search_list = resolver.as_ref().map_or(&[][..], Resolver::search_list);
@@ -134,17 +134,21 @@ impl<C: Clock, E: Entropy> Client<C, E> {
             match action {
                 Action::Lookup(name) => {
                     let answer = match &resolver {
-                        Some(resolver) => timeout(self.lookup_time(), resolver.srv(&name))
-                            .await
-                            .unwrap_or(Err(LookupError::Timeout)),
+                        Some(resolver) => self.in_time(resolver.srv(&name)).await,
                         None => Err(LookupError::ServerFailure),
                     };
-                    let now = self.clock.now();
-                    self.engine
-                        .handle_lookup(&name, answer, now, &mut self.entropy);
+                    self.engine.handle_lookup(&name, answer, self.clock.now());
                 }
-                Action::Connect(host) => {
-                    if let Err((code, reason)) = self.try_host(&host, resolver.as_ref()).await {
+                Action::Addresses { name, search } => {
+                    let answer = match &resolver {
+                        Some(resolver) => self.in_time(resolver.addresses(&name, search)).await,
+                        None => Err(LookupError::ServerFailure),
+                    };
+                    self.engine
+                        .handle_addresses(&name, answer, self.clock.now());
+                }
+                Action::Connect { host, addresses } => {
+                    if let Err((code, reason)) = self.try_host(&host, &addresses).await {
                         tracing::info!(%host, %code, "{reason}");
                         let now = self.clock.now();
                         self.engine
@@ -165,6 +169,7 @@ impl<C: Clock, E: Entropy> Client<C, E> {
             host: None,
             count: None,
             attempts: Vec::new(),
+            lookups: Vec::new(),
         }))
     }
 
@@ -345,23 +350,28 @@ impl<C: Clock, E: Entropy> Client<C, E> {
         self.events.push_back(event);
     }
 
-    /// What is left of the time for lookups.
-    fn lookup_time(&self) -> Duration {
+    /// A lookup, within what is left of the time for lookups.
+    async fn in_time<T>(
+        &self,
+        lookup: impl Future<Output = Result<T, LookupError>>,
+    ) -> Result<T, LookupError> {
         let now = self.clock.now().tick;
-        self.engine
-            .poll_timeout()
-            .map_or(Duration::ZERO, |until| until.saturating_since(now))
+        let until = self.engine.poll_timeout();
+        let left = until.map_or(Duration::ZERO, |until| until.saturating_since(now));
+        timeout(left, lookup)
+            .await
+            .unwrap_or(Err(LookupError::Timeout))
     }
 
     /// Asks a host, within the time that it has.
     async fn try_host(
         &mut self,
         host: &HostAddress,
-        resolver: Option<&Resolver>,
+        addresses: &[SocketAddr],
     ) -> Result<(), (StatusCode, String)> {
         let time = self.configured.host_timeout;
         let deadline = Instant::now() + time;
-        timeout_at(deadline, self.ask(host, resolver, deadline))
+        timeout_at(deadline, self.ask(host, addresses, deadline))
             .await
             .unwrap_or_else(|_| {
                 let reason = format!("no answer within {} s", time.as_secs());
@@ -373,17 +383,11 @@ impl<C: Clock, E: Entropy> Client<C, E> {
     async fn ask(
         &mut self,
         host: &HostAddress,
-        resolver: Option<&Resolver>,
+        addresses: &[SocketAddr],
         deadline: Instant,
     ) -> Result<(), (StatusCode, String)> {
         let unavailable = |reason: String| (StatusCode::RPC_SERVER_UNAVAILABLE, reason);
-        let addresses = match (literal(host), resolver) {
-            (Some(address), _) => Ok(vec![address]),
-            (None, Some(resolver)) => resolver.addresses(host).await,
-            (None, None) => Err(LookupError::ServerFailure),
-        }
-        .map_err(|error| (error.status(), format!("its address is not known: {error}")))?;
-        let mut stream = connect(&addresses, deadline)
+        let mut stream = connect(addresses, deadline)
             .await
             .map_err(|error| unavailable(format!("cannot be connected to: {error}")))?;
         let broken = |error: io::Error| unavailable(format!("the connection broke: {error}"));

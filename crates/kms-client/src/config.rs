@@ -1,6 +1,10 @@
 //! The client's configuration file.
 
-use core::{net::SocketAddr, time::Duration};
+use crate::MAX_NAMESERVERS;
+use core::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 use kms_service::config::{self, ConfigError, de};
 use kms_srv::{DomainName, HostAddress, PinnedHost, SelectionRule, ServiceName};
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -15,9 +19,10 @@ use std::path::{Path, PathBuf};
 /// # host = "kms1.contoso.com:1688" # a pinned host: name, name:port or [v6]:port
 /// domains = ["contoso.com"]        # where to look for hosts; default: the system's search list
 /// # lookup_domain = "contoso.com"  # look in this domain alone
-/// # nameserver = "192.0.2.53:53"   # default: the system's
+/// # nameservers = ["192.0.2.53", "[2001:db8::53]:5353"] # default: the system's; one: nameserver = "192.0.2.53"
 /// # service = "_vlmcs._tcp"        # the SRV service
 /// # caching = true                 # keep to the host that answered last
+/// # allow_loopback = false         # for labs: hosts that DNS names may be on this machine
 /// # selection = "rfc2782"          # or "legacy": priorities and weights ignored
 /// # machine_name = "ws-17"         # default: the system's
 /// # virtual_machine = false        # what the host is told
@@ -46,8 +51,13 @@ pub struct ClientConfig {
     /// The one domain in which to look, instead of `domains`.
     #[serde(default, deserialize_with = "de::some_text")]
     pub lookup_domain: Option<DomainName>,
-    /// The DNS server; the system's if `None`.
-    pub nameserver: Option<SocketAddr>,
+    /// The DNS servers, at most [`MAX_NAMESERVERS`], asked in this order; empty means the system's.
+    /// In the file a list or one text, under this name or `nameserver`, each `ip` or `ip:port`.
+    #[serde(default, alias = "nameserver", deserialize_with = "nameservers")]
+    pub nameservers: Vec<SocketAddr>,
+    /// Whether hosts that DNS names may have loopback addresses: for labs on one machine.
+    #[serde(default)]
+    pub allow_loopback: bool,
     /// The SRV service.
     #[serde(default, deserialize_with = "de::text")]
     pub service: ServiceName,
@@ -116,6 +126,53 @@ fn pinned<'de, D: Deserializer<'de>>(input: D) -> Result<Option<PinnedHost>, D::
         .map_err(D::Error::custom)
 }
 
+/// One text or a list of texts.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "nameservers are texts such as \"192.0.2.53\", \"192.0.2.53:5353\" or \"[2001:db8::53]:53\", one or a list of them"
+)]
+enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+fn nameservers<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<SocketAddr>, D::Error> {
+    let texts = match OneOrMore::deserialize(input)? {
+        OneOrMore::One(text) => vec![text],
+        OneOrMore::More(texts) => texts,
+    };
+    if texts.len() > MAX_NAMESERVERS {
+        return Err(D::Error::custom(format_args!(
+            "{} nameservers are too many: at most {MAX_NAMESERVERS} are asked",
+            texts.len()
+        )));
+    }
+    let parsed = texts.iter().map(|text| nameserver(text));
+    parsed.collect::<Result<_, _>>().map_err(D::Error::custom)
+}
+
+/// `ip:port`, or an address alone, which means port 53.
+fn nameserver(text: &str) -> Result<SocketAddr, String> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap_or(text);
+    bare.parse()
+        .map(|ip: IpAddr| SocketAddr::new(ip, DNS_PORT))
+        .or_else(|_| text.parse())
+        .ok()
+        .filter(|server: &SocketAddr| server.port() != 0)
+        .ok_or_else(|| {
+            format!(
+                "{text:?} is no nameserver: an IP address is wanted, alone or with a port from 1 to 65535, as \
+                 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353"
+            )
+        })
+}
+
+const DNS_PORT: u16 = 53;
+
 fn selection<'de, D: Deserializer<'de>>(input: D) -> Result<SelectionRule, D::Error> {
     match String::deserialize(input)?.as_str() {
         "rfc2782" => Ok(SelectionRule::Rfc2782),
@@ -162,7 +219,7 @@ mod tests {
             })
             .collect();
         let config = parse(&example).unwrap();
-        assert!(config.host.is_some() && config.nameserver.is_some());
+        assert!(config.host.is_some() && config.nameservers.len() == 2);
         assert_eq!(config.domains.len(), 1);
     }
 
@@ -173,7 +230,15 @@ mod tests {
             ("host = \"name:0\"", "port"),
             ("host = \":1700\"", "a host is missing in front of the port"),
             ("domains = [\"a..b\"]", "a..b"),
-            ("nameserver = \"dns\"", "nameserver"),
+            ("nameserver = \"dns\"", "\"dns\" is no nameserver"),
+            ("nameservers = [\"192.0.2.53:0\"]", "port from 1"),
+            ("nameservers = [\"2001:db8::53:\"]", "[2001:db8::53]:5353"),
+            ("nameservers = 53", "nameservers are texts such as"),
+            (
+                "nameservers = [\"192.0.2.1\", \"192.0.2.2\", \"192.0.2.3\", \"192.0.2.4\"]",
+                "at most 3 are asked",
+            ),
+            ("allow_loopback = \"yes\"", "boolean"),
             ("selection = \"first\"", "\"rfc2782\" or \"legacy\""),
             ("clock_tolerance = 0", "out of range"),
             ("servers = 1", "unknown field `servers`"),
@@ -186,5 +251,31 @@ mod tests {
             );
         }
         assert!(parse("").unwrap_err().contains("missing field `root`"));
+    }
+    #[test]
+    fn nameservers_are_one_or_more_with_or_without_a_port() {
+        for (line, wanted) in [
+            ("nameserver = \"192.0.2.53\"", &["192.0.2.53:53"][..]),
+            ("nameserver = \"192.0.2.53:5353\"", &["192.0.2.53:5353"]),
+            ("nameservers = \"2001:db8::53\"", &["[2001:db8::53]:53"]),
+            ("nameservers = [\"[2001:db8::53]\"]", &["[2001:db8::53]:53"]),
+            ("nameservers = []", &[]),
+            ("", &[]),
+            (
+                "nameservers = [\"192.0.2.2:1\", \"[::1]:2\", \"192.0.2.1\"]",
+                &["192.0.2.2:1", "[::1]:2", "192.0.2.1:53"],
+            ),
+        ] {
+            let config = parse(&format!("{BASE}{line}")).unwrap();
+            let servers: Vec<String> = config.nameservers.iter().map(ToString::to_string).collect();
+            assert_eq!(servers, wanted, "{line}");
+        }
+    }
+
+    #[test]
+    fn both_names_of_the_nameservers_at_once_are_refused() {
+        let lines = "nameserver = \"192.0.2.53\"\nnameservers = [\"192.0.2.54\"]";
+        let error = parse(&format!("{BASE}{lines}")).unwrap_err();
+        assert!(error.contains("duplicate field"), "{error}");
     }
 }

@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(share(seconds(15), 2), seconds(5));
         assert_eq!(share(seconds(4), 1), seconds(2));
         let mut left = seconds(15);
-        for addresses in (1..=crate::MAX_ADDRESSES).rev() {
+        for addresses in (1..=kms_srv::MAX_ADDRESSES).rev() {
             left -= share(left, addresses);
         }
         assert!(left >= seconds(15) / 17, "{left:?} for talking");

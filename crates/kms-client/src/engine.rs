@@ -2,15 +2,15 @@
 
 use crate::{Activated, Failure, HostAttempt, Report};
 use alloc::collections::BTreeMap;
-use core::mem;
+use core::{mem, net::SocketAddr};
 use kms_core::{
     ActivationId, ApplicationId, CountedId, Decode as _, Encode as _, Entropy, KeyId,
     LicenseStatus, MachineName, Now, StatusCode, Tick, Timestamp,
 };
 use kms_license::{License, Outcome};
 use kms_srv::{
-    Action as Discovered, Discovery, DiscoveryConfig, DomainName, HostAddress, LookupError,
-    SrvRecord,
+    Action as Discovered, AddressAnswer, Discovery, DiscoveryConfig, DiscoveryEvent, DomainName,
+    HostAddress, LookupAnswer, LookupError,
 };
 use kms_trust::{Expected, VerifiedAnswer, VerifiedHost, Verifier};
 use kms_wire::{
@@ -20,9 +20,6 @@ use kms_wire::{
 
 /// The most hosts whose verified certificates are remembered.
 pub const MAX_KNOWN_HOSTS: usize = 16;
-
-/// The most hosts that one attempt asks, however many DNS names.
-pub const MAX_HOSTS: usize = 64;
 
 /// What a request says of the product and the machine.
 #[derive(Clone, Debug)]
@@ -48,8 +45,20 @@ pub struct Subject {
 pub enum Action {
     /// Ask DNS for the SRV records of this name, then call [`Engine::handle_lookup`].
     Lookup(DomainName),
+    /// Ask DNS for the addresses of this name, then call [`Engine::handle_addresses`].
+    Addresses {
+        /// A host's name.
+        name: DomainName,
+        /// Whether the system's file of hosts and its search list apply; else the name is complete.
+        search: bool,
+    },
     /// Connect to this host, then call [`Engine::handle_connected`] or [`Engine::handle_failure`].
-    Connect(HostAddress),
+    Connect {
+        /// The host.
+        host: HostAddress,
+        /// Where it may be: 1 to 16 addresses, to be tried in this order.
+        addresses: Vec<SocketAddr>,
+    },
 }
 
 /// The client engine: a product's licence and what it takes to renew it.
@@ -73,6 +82,8 @@ pub struct Engine {
     asking: Option<HostAddress>,
     exchange: Option<Exchange>,
     attempts: Vec<HostAttempt>,
+    // What discovery tells besides the hosts that it passed over.
+    lookups: Vec<DiscoveryEvent>,
     report: Option<Report>,
 }
 
@@ -118,6 +129,7 @@ impl Engine {
             asking: None,
             exchange: None,
             attempts: Vec::new(),
+            lookups: Vec::new(),
             report: None,
         }
     }
@@ -146,7 +158,8 @@ impl Engine {
     }
 
     /// Where to look for hosts from the next [`start`](Self::start) on, as after a change of the
-    /// network. The cached host stays cached, if `config` has caching on.
+    /// network. The cached host stays cached, if `config` has caching on; what else is known from
+    /// DNS stays only if `config` is that of before.
     pub fn set_discovery(&mut self, config: DiscoveryConfig) {
         self.next_discovery = Some(config);
     }
@@ -159,10 +172,11 @@ impl Engine {
                 .handle_failure(StatusCode::TIMEOUT, now, entropy);
         }
         if let Some(config) = self.next_discovery.take() {
-            self.discovery = Discovery::new(config, self.discovery.cached().cloned());
+            self.discovery.set_config(config);
         }
         self.asking = None;
         self.attempts.clear();
+        self.lookups.clear();
         self.report = None;
         if self.license.status() == LicenseStatus::Unlicensed {
             self.fail(StatusCode::PKEY_NOT_INSTALLED);
@@ -173,30 +187,53 @@ impl Engine {
 
     /// What to do next, while no answer of DNS or a host is awaited.
     pub fn poll_action(&mut self, now: Now, entropy: &mut impl Entropy) -> Option<Action> {
-        let code = match self.discovery.poll_action()? {
-            Discovered::Lookup(name) => return Some(Action::Lookup(name)),
-            Discovered::Connect(host) if self.attempts.len() < MAX_HOSTS => {
+        let action = self.discovery.poll_action(entropy)?;
+        self.take_discovery_events(now, entropy);
+        match action {
+            Discovered::Lookup(name) => Some(Action::Lookup(name)),
+            Discovered::Addresses { name, search } => Some(Action::Addresses { name, search }),
+            Discovered::Connect { host, addresses } => {
                 self.asking = Some(host.clone());
-                return Some(Action::Connect(host));
+                Some(Action::Connect { host, addresses })
             }
-            Discovered::Connect(_) => StatusCode::VL_BINDING_SERVICE_UNAVAILABLE,
-            Discovered::Exhausted(code) => code,
-        };
-        self.license.handle_failure(code, now, entropy);
-        self.fail(self.final_code(code));
-        None
+            Discovered::Exhausted(code) => {
+                self.license.handle_failure(code, now, entropy);
+                self.fail(self.final_code(code));
+                None
+            }
+        }
+    }
+
+    fn take_discovery_events(&mut self, now: Now, entropy: &mut impl Entropy) {
+        while let Some(event) = self.discovery.poll_event() {
+            match event {
+                DiscoveryEvent::HostSkipped { host, reason } => {
+                    self.begin_record(&host, now);
+                    self.note_failure(&host, reason.status(), &reason, now, entropy);
+                }
+                event => self.lookups.push(event),
+            }
+        }
     }
 
     /// DNS answered a [`Action::Lookup`].
     pub fn handle_lookup(
         &mut self,
         name: &DomainName,
-        answer: Result<Vec<SrvRecord>, LookupError>,
+        answer: Result<LookupAnswer, LookupError>,
         now: Now,
-        entropy: &mut impl Entropy,
     ) {
-        self.discovery
-            .handle_lookup(name, answer, entropy, now.tick);
+        self.discovery.handle_lookup(name, answer, now.tick);
+    }
+
+    /// DNS answered an [`Action::Addresses`].
+    pub fn handle_addresses(
+        &mut self,
+        name: &DomainName,
+        answer: Result<AddressAnswer, LookupError>,
+        now: Now,
+    ) {
+        self.discovery.handle_addresses(name, answer, now.tick);
     }
 
     /// When a lookup has taken too long.
@@ -281,18 +318,33 @@ impl Engine {
         }
         self.asking = None;
         if self.exchange.take().is_none() {
-            // Nobody was asked yet, and still this host was tried: the record names it.
-            let _ =
-                self.license
-                    .begin_attempt(&host.to_string(), self.subject.virtual_machine, now);
+            self.begin_record(host, now);
         }
+        self.note_failure(host, code, reason, now, entropy);
+        self.discovery.handle_failure(host, now.tick);
+    }
+
+    /// Nobody was asked yet, and still this host was tried: the record names it.
+    fn begin_record(&mut self, host: &HostAddress, now: Now) {
+        let _ = self
+            .license
+            .begin_attempt(&host.to_string(), self.subject.virtual_machine, now);
+    }
+
+    fn note_failure(
+        &mut self,
+        host: &HostAddress,
+        code: StatusCode,
+        reason: &(impl core::fmt::Display + ?Sized),
+        now: Now,
+        entropy: &mut impl Entropy,
+    ) {
         self.license.handle_failure(code, now, entropy);
         self.attempts.push(HostAttempt {
             host: host.clone(),
             code,
             reason: reason.to_string(),
         });
-        self.discovery.handle_failure(host, now.tick);
     }
 
     /// Bytes for the connected host.
@@ -421,6 +473,7 @@ impl Engine {
             host: Some(exchange.host.clone()),
             count: Some(answer.terms.count),
             attempts: mem::take(&mut self.attempts),
+            lookups: mem::take(&mut self.lookups),
         });
         Ok(())
     }
@@ -452,6 +505,7 @@ impl Engine {
             host: None,
             count: None,
             attempts: mem::take(&mut self.attempts),
+            lookups: mem::take(&mut self.lookups),
         });
     }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 use kms_core::{StatusCode, Timestamp};
-use kms_srv::HostAddress;
+use kms_srv::{DiscoveryEvent, HostAddress};
 
 /// The outcome of one attempt, over all the hosts that it asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Report {
     pub count: Option<u32>,
     /// The hosts that were tried before and failed, in order.
     pub attempts: Vec<HostAttempt>,
+    /// The lookups that gave no host, in order, and whether they were used up. At most 64.
+    pub lookups: Vec<DiscoveryEvent>,
 }
 
 impl Report {

@@ -1,69 +1,87 @@
-//! DNS lookups for discovery: SRV records, then addresses, within bounds.
+//! DNS lookups for discovery: SRV records and addresses, within bounds.
 
+use crate::{
+    dns_answer::Question,
+    dns_exchange,
+    families::{self, both},
+};
 use core::{
     net::{IpAddr, SocketAddr},
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 use hickory_resolver::{
-    TokioResolver,
-    config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig, ResolverOpts},
-    net::{DnsError, NetError, runtime::TokioRuntimeProvider},
-    proto::{op::ResponseCode, rr::RData},
+    Hosts,
+    config::ResolverConfig,
+    net::NetError,
+    proto::{op::Message, op::Query, rr::Name, rr::RecordType},
     system_conf,
 };
-use kms_srv::{DomainName, HostAddress, HostName, LookupError, SrvRecord};
+use kms_srv::{AddressAnswer, DomainName, LookupAnswer, LookupError};
 
-/// The most addresses that are tried for one host name.
-pub const MAX_ADDRESSES: usize = 16;
+/// The most DNS servers that are asked, as systems have it.
+pub const MAX_NAMESERVERS: usize = 3;
 
-/// How long one query may take before it is repeated, twice at most.
-const QUERY_TIMEOUT: Duration = Duration::from_secs(2);
+/// The most names that one name without its domain is looked up as: with two queries each these are
+/// all that a discovery may make.
+pub const MAX_CANDIDATES: usize = 10;
 
-/// A resolver that asks the configured server, or the system's.
+/// How long one query may take in all, with every server and every repetition.
+pub const QUERY_TIME: Duration = Duration::from_secs(4);
+
+/// A resolver that asks the configured servers, or the system's.
+///
+/// It keeps nothing of what it hears. An answer counts as far as it belongs to the question: the
+/// records of the name that was asked for, or of the name that at most 8 aliases lead to from there.
+///
+/// The servers are asked in order, beginning with the one that answered last. One that fails, refuses,
+/// refers elsewhere, cannot be understood, or is silent is left for the next, and only those that were silent are
+/// asked a second time. That a name does not exist, or has no such records, is an answer, whoever
+/// gives it. What is reported of several that gave none is what one of them said rather than that
+/// another was silent, and the first of those.
+#[derive(Debug)]
 pub struct Resolver {
-    resolver: TokioResolver,
+    // INVARIANT: 1 to `MAX_NAMESERVERS`.
+    servers: Vec<SocketAddr>,
+    /// The server that answered last.
+    first: AtomicUsize,
     search: Vec<DomainName>,
-}
-
-impl core::fmt::Debug for Resolver {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Resolver")
-            .field("search", &self.search)
-            .finish_non_exhaustive()
-    }
+    /// Names with so many dots are looked up as they are before the search list is tried.
+    dots: usize,
 }
 
 /// The system's resolver configuration could not be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the system's DNS configuration cannot be used: {0}; set nameserver in the configuration")]
+#[error("the system's DNS configuration cannot be used: {0}; set nameservers in the configuration")]
 pub struct ResolverError(#[from] NetError);
 
 impl Resolver {
-    /// A resolver that asks `nameserver`, or what the system's configuration names. The search list is
-    /// the system's either way, and read now.
+    /// A resolver that asks `nameservers`, the first [`MAX_NAMESERVERS`] of them, or without any what
+    /// the system's configuration names. The search list is the system's either way, and read now.
     ///
     /// # Errors
-    /// When there is no `nameserver`, and the system's configuration cannot be read or names none.
-    pub fn new(nameserver: Option<SocketAddr>) -> Result<Self, ResolverError> {
+    /// When there are no `nameservers`, and the system's configuration cannot be read or names none.
+    pub fn new(nameservers: &[SocketAddr]) -> Result<Self, ResolverError> {
         let system = system_conf::read_system_conf();
-        let search = system
+        let (search, dots) = system
             .as_ref()
-            .map_or_else(|_| Vec::new(), |(config, _)| search_list(config));
-        let (config, mut options) = match nameserver {
-            Some(server) => (one_server(server), ResolverOpts::default()),
-            None => system?,
+            .map_or((Vec::new(), 1), |(config, options)| {
+                (search_list(config), options.ndots)
+            });
+        let mut servers = if nameservers.is_empty() {
+            servers(&system?.0)
+        } else {
+            nameservers.to_vec()
         };
-        options.timeout = QUERY_TIMEOUT;
-        options.attempts = 2;
-        options.ip_strategy = LookupIpStrategy::Ipv6AndIpv4;
-        // A host that has just published must be found: its absence is not remembered.
-        options.negative_max_ttl = Some(Duration::ZERO);
-        let mut builder =
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        *builder.options_mut() = options;
+        servers.truncate(MAX_NAMESERVERS);
+        if servers.is_empty() {
+            return Err(NetError::NoConnections.into());
+        }
         Ok(Self {
-            resolver: builder.build()?,
+            servers,
+            first: AtomicUsize::new(0),
             search,
+            dots,
         })
     }
 
@@ -73,83 +91,162 @@ impl Resolver {
         &self.search
     }
 
-    /// The SRV records of a full name such as `_vlmcs._tcp.contoso.com`.
+    /// The SRV records of a complete name such as `_vlmcs._tcp.contoso.com`, of which there is at least one,
+    /// in the order of the answer, with the lowest TTL of theirs and of the aliases on the way. It takes
+    /// at most [`QUERY_TIME`].
     ///
     /// # Errors
-    /// What discovery wants to know of a failure.
-    pub async fn srv(&self, name: &DomainName) -> Result<Vec<SrvRecord>, LookupError> {
-        // The final dot keeps the resolver from trying its search list: discovery has its own order.
-        let lookup = self
-            .resolver
-            .srv_lookup(format!("{name}."))
-            .await
-            .map_err(|error| why(&error))?;
-        let records: Vec<SrvRecord> = lookup
-            .answers()
-            .iter()
-            .filter_map(|record| match &record.data {
-                // A target that is no host name names no host.
-                RData::SRV(srv) => srv
-                    .target
-                    .to_ascii()
-                    .parse()
-                    .ok()
-                    .map(|target| SrvRecord::new(srv.priority, srv.weight, srv.port, target)),
-                _ => None,
-            })
-            .collect();
-        if records.is_empty() {
-            Err(LookupError::NoRecords)
-        } else {
-            Ok(records)
+    /// - [`NoSuchName`](LookupError::NoSuchName): NXDOMAIN, with or without SOA.
+    /// - [`NoRecords`](LookupError::NoRecords): NOERROR, and no SRV record with a host name on the
+    ///   chain from the question.
+    /// - [`ServerFailure`](LookupError::ServerFailure): SERVFAIL and any other code, a referral
+    ///   elsewhere, a network fault, TCP called for and not to be had.
+    /// - [`Refused`](LookupError::Refused): REFUSED.
+    /// - [`Timeout`](LookupError::Timeout): silence, a port that is closed, and nothing but messages
+    ///   of another id, another question, or that are no responses.
+    /// - [`BadAnswer`](LookupError::BadAnswer): over TCP, a message that cannot be read, answers another
+    ///   question, or is truncated; more than 8 aliases, a loop, or two aliases of one name.
+    pub async fn srv(&self, name: &DomainName) -> Result<LookupAnswer, LookupError> {
+        let question = Question::new(name, RecordType::SRV)?;
+        self.query(&question, |answer| question.srv(answer)).await
+    }
+
+    /// The addresses of a host's name, as they came, of both families: at least one, or the name that
+    /// the name is an alias for.
+    ///
+    /// With `search` the name is looked up as the system does it: in its file of hosts, and then as it is and with each
+    /// domain of the search list, at most [`MAX_CANDIDATES`] names, in the order that the number of its dots
+    /// says (`ndots`), until one has addresses. Without `search` it is complete, and `localhost` does not
+    /// exist. Each name takes two queries, and at most [`QUERY_TIME`].
+    ///
+    /// # Errors
+    /// As [`srv`](Self::srv), for addresses: where one family has any, what became of the other does
+    /// not matter. With `search`, the error that leaves open what is there before one that says that
+    /// nothing is.
+    pub async fn addresses(
+        &self,
+        name: &DomainName,
+        search: bool,
+    ) -> Result<AddressAnswer, LookupError> {
+        if !search {
+            return self.addresses_of(name).await;
+        }
+        if let Some(addresses) = from_hosts_file(name) {
+            return Ok(AddressAnswer::new(addresses));
+        }
+        let mut trouble = None;
+        for candidate in candidates(name, &self.search, self.dots) {
+            match self.addresses_of(&candidate).await {
+                Err(error) => trouble = Some(error.or_worse(trouble)),
+                answer => return answer,
+            }
+        }
+        Err(trouble.unwrap_or(LookupError::NoSuchName))
+    }
+
+    async fn addresses_of(&self, name: &DomainName) -> Result<AddressAnswer, LookupError> {
+        let [v6, v4] = [RecordType::AAAA, RecordType::A].map(|kind| async move {
+            let question = Question::new(name, kind)?;
+            let judge = |answer: &Message| question.addresses(answer);
+            self.query(&question, judge).await
+        });
+        let (v6, v4) = both(v6, v4).await;
+        families::join(v6, v4)
+    }
+
+    /// Asks the servers one after the other until one has answered.
+    async fn query<T>(
+        &self,
+        question: &Question,
+        judge: impl Fn(&Message) -> Result<T, LookupError>,
+    ) -> Result<T, LookupError> {
+        let first = self.first.load(Ordering::Relaxed);
+        let count = self.servers.len();
+        // Each gets a share of the time, and one that is alone gets two.
+        let share = QUERY_TIME / u32::try_from(count.max(2)).unwrap_or(u32::MAX);
+        let mut silent: Vec<usize> = (0..count).map(|n| (first + n) % count).collect();
+        let mut trouble = LookupError::Timeout;
+        let asking = async {
+            for _ in 0..2 {
+                for at in core::mem::take(&mut silent) {
+                    let Some(server) = self.servers.get(at) else {
+                        continue;
+                    };
+                    let answer = dns_exchange::ask(*server, question, share).await;
+                    match answer.and_then(|answer| judge(&answer)) {
+                        Err(LookupError::Timeout) => silent.push(at),
+                        Err(
+                            error @ (LookupError::ServerFailure
+                            | LookupError::Refused
+                            | LookupError::BadAnswer),
+                        ) => {
+                            tracing::debug!(%server, name = %question.name, "{error}");
+                            if trouble == LookupError::Timeout {
+                                trouble = error;
+                            }
+                        }
+                        answer => {
+                            self.first.store(at, Ordering::Relaxed);
+                            return Some(answer);
+                        }
+                    }
+                }
+            }
+            None
+        };
+        let answer = tokio::time::timeout(QUERY_TIME, asking).await;
+        answer.ok().flatten().unwrap_or(Err(trouble))
+    }
+}
+
+/// The names that a name may stand for, in the order in which the system tries them.
+fn candidates(name: &DomainName, search: &[DomainName], dots: usize) -> Vec<DomainName> {
+    let within = search.iter().filter_map(|domain| name.within(domain).ok());
+    let mut candidates: Vec<DomainName> = within.take(MAX_CANDIDATES - 1).collect();
+    let own_dots = name.labels().count().saturating_sub(1);
+    let at = if own_dots >= dots {
+        0
+    } else {
+        candidates.len()
+    };
+    candidates.insert(at, name.clone());
+    candidates
+}
+
+/// What the system's file of hosts says of a name, if it does.
+fn from_hosts_file(name: &DomainName) -> Option<Vec<IpAddr>> {
+    let hosts = Hosts::from_system().ok()?;
+    let name = Name::from_ascii(format!("{name}.")).ok()?;
+    let addresses: Vec<IpAddr> = [RecordType::AAAA, RecordType::A]
+        .into_iter()
+        .filter_map(|kind| hosts.lookup_static_host(&Query::query(name.clone(), kind)))
+        .flat_map(|found| {
+            let addresses = found.answers().iter().map(|record| record.data.ip_addr());
+            addresses.flatten().collect::<Vec<_>>()
+        })
+        .collect();
+    (!addresses.is_empty()).then_some(addresses)
+}
+
+/// The servers of a system's configuration, each once.
+fn servers(config: &ResolverConfig) -> Vec<SocketAddr> {
+    let mut servers = Vec::new();
+    for server in config.name_servers() {
+        let port = server.connections.first().map_or(53, |to| to.port);
+        let server = SocketAddr::new(server.ip, port);
+        if !servers.contains(&server) {
+            servers.push(server);
         }
     }
-
-    /// The socket addresses of a host, IPv6 first, at most [`MAX_ADDRESSES`].
-    /// A name is looked up as the system does it: an administrator may have pinned one without its domain.
-    ///
-    /// # Errors
-    /// What discovery wants to know of a failure.
-    pub async fn addresses(&self, host: &HostAddress) -> Result<Vec<SocketAddr>, LookupError> {
-        let name = match host.host() {
-            HostName::Ip(ip) => return Ok(vec![SocketAddr::new(*ip, host.port())]),
-            HostName::Name(name) => name.as_str(),
-        };
-        let lookup = self
-            .resolver
-            .lookup_ip(name)
-            .await
-            .map_err(|error| why(&error))?;
-        Ok(first_addresses(lookup.iter().collect())
-            .into_iter()
-            .map(|ip| SocketAddr::new(ip, host.port()))
-            .collect())
-    }
-}
-
-/// The socket address of a host that is not named.
-pub(crate) const fn literal(host: &HostAddress) -> Option<SocketAddr> {
-    match host.host() {
-        HostName::Ip(ip) => Some(SocketAddr::new(*ip, host.port())),
-        HostName::Name(_) => None,
-    }
-}
-
-/// IPv6 first; but many of one family do not crowd out the other.
-fn first_addresses(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
-    let (mut v6, mut v4): (Vec<_>, Vec<_>) = addresses.into_iter().partition(IpAddr::is_ipv6);
-    let half = MAX_ADDRESSES / 2;
-    v6.truncate(MAX_ADDRESSES - v4.len().min(half));
-    v4.truncate(MAX_ADDRESSES - v6.len());
-    v6.append(&mut v4);
-    v6
+    servers
 }
 
 /// The domain of the machine, then the search list. A name that DNS does not allow is left out.
 fn search_list(config: &ResolverConfig) -> Vec<DomainName> {
     let mut names = Vec::new();
     for name in config.domain().into_iter().chain(config.search()) {
-        if let Ok(name) = name.to_ascii().parse()
+        if let Ok(name) = name.to_ascii().parse::<DomainName>()
+            && !name.is_root()
             && !names.contains(&name)
         {
             names.push(name);
@@ -158,38 +255,9 @@ fn search_list(config: &ResolverConfig) -> Vec<DomainName> {
     names
 }
 
-fn one_server(server: SocketAddr) -> ResolverConfig {
-    let at = |mut connection: ConnectionConfig| {
-        connection.port = server.port();
-        connection
-    };
-    let connections = vec![at(ConnectionConfig::udp()), at(ConnectionConfig::tcp())];
-    ResolverConfig::from_name_servers(vec![NameServerConfig::new(server.ip(), true, connections)])
-}
-
-fn why(error: &NetError) -> LookupError {
-    match error {
-        _ if error.is_nx_domain() => LookupError::NoSuchName,
-        NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
-            ResponseCode::NoError => LookupError::NoRecords,
-            ResponseCode::Refused => LookupError::Refused,
-            _ => LookupError::ServerFailure,
-        },
-        NetError::Dns(DnsError::ResponseCode(ResponseCode::Refused)) => LookupError::Refused,
-        NetError::Timeout => LookupError::Timeout,
-        NetError::Proto(_)
-        | NetError::QueryCaseMismatch
-        | NetError::ForeignClassRecord { .. }
-        | NetError::Truncated => LookupError::BadAnswer,
-        // A network fault that keeps the server from being asked is among these.
-        _ => LookupError::ServerFailure,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::net::{Ipv4Addr, Ipv6Addr};
 
     fn listed(text: &str) -> Vec<String> {
         let (config, _) = system_conf::parse_resolv_conf(text).unwrap();
@@ -217,22 +285,40 @@ mod tests {
     }
 
     #[test]
-    fn limit_16_addresses_are_tried_and_both_families_are_among_them() {
-        let v4 = |n: u8| IpAddr::V4(Ipv4Addr::new(192, 0, 2, n));
-        let v6 = |n: u8| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n.into()));
-        assert_eq!(first_addresses(vec![v4(1), v6(1)]), [v6(1), v4(1)]);
-        for (v6s, v4s, wanted) in [
-            (40, 40, (8, 8)),
-            (40, 0, (16, 0)),
-            (0, 40, (0, 16)),
-            (40, 3, (13, 3)),
-            (3, 40, (3, 13)),
-        ] {
-            let all = (0..v4s).map(v4).chain((0..v6s).map(v6)).collect();
-            let kept = first_addresses(all);
-            let sixes = kept.iter().take_while(|ip| ip.is_ipv6()).count();
-            assert_eq!((sixes, kept.len() - sixes), wanted);
-            assert_eq!(kept.len(), MAX_ADDRESSES);
-        }
+    fn the_systems_servers_are_asked_in_their_order() {
+        let text = "nameserver 192.0.2.2\nnameserver 2001:db8::53\nnameserver 192.0.2.2\n";
+        let (config, _) = system_conf::parse_resolv_conf(text).unwrap();
+        let servers: Vec<String> = servers(&config).iter().map(ToString::to_string).collect();
+        assert_eq!(servers, ["192.0.2.2:53", "[2001:db8::53]:53"]);
+    }
+
+    fn tried(name: &str, search: &[&str], dots: usize) -> Vec<String> {
+        let search: Vec<DomainName> = search.iter().map(|name| name.parse().unwrap()).collect();
+        let names = candidates(&name.parse().unwrap(), &search, dots);
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_pinned_name_is_tried_with_the_search_list_as_its_dots_say() {
+        assert_eq!(
+            tried("kms1", &["a.example", "b"], 1),
+            ["kms1.a.example", "kms1.b", "kms1"]
+        );
+        assert_eq!(tried("kms1.a", &["b"], 1), ["kms1.a", "kms1.a.b"]);
+        assert_eq!(tried("kms1.a", &["b"], 2), ["kms1.a.b", "kms1.a"]);
+        assert_eq!(tried("kms1", &[], 1), ["kms1"]);
+        let long = ["x".repeat(60).as_str(); 4].join(".");
+        assert_eq!(tried("kms1.contoso", &[&long, "b"], 1).len(), 2);
+    }
+
+    #[test]
+    fn limit_10_names_are_tried_for_one_that_is_pinned() {
+        let search: Vec<String> = (0..30).map(|n| format!("d{n}.example")).collect();
+        let search: Vec<&str> = search.iter().map(String::as_str).collect();
+        let names = tried("kms1", &search, 1);
+        assert_eq!(names.len(), MAX_CANDIDATES);
+        assert_eq!(names.last().map(String::as_str), Some("kms1"));
+        assert_eq!(tried("kms1", &search[..9], 1).len(), MAX_CANDIDATES);
+        assert_eq!(tried("kms1", &search[..8], 1).len(), 9);
     }
 }

@@ -79,6 +79,7 @@ pub(crate) fn discovery_config(
         },
         caching: configured.caching,
         rule: configured.selection,
+        allow_loopback: configured.allow_loopback,
         ..DiscoveryConfig::default()
     }
 }

@@ -11,9 +11,12 @@ use common::{
     Answer, DAY, HOUR, identity,
     rig::{Behaviour, GROUP, PRODUCT, Rig, THRESHOLD},
 };
-use kms_client::{Action, MAX_HOSTS, MAX_KNOWN_HOSTS};
+use kms_client::{Action, MAX_KNOWN_HOSTS};
 use kms_core::{Clock, LicenseStatus, StatusCode};
-use kms_srv::{DiscoveryConfig, LookupError};
+use kms_srv::{
+    AddressAnswer, AddressFault, DiscoveryConfig, DiscoveryEvent, LookupAnswer, LookupError,
+    Unusable,
+};
 
 const KMS1: &str = "kms1.contoso.com:1688";
 const KMS2: &str = "kms2.contoso.com:1688";
@@ -201,7 +204,7 @@ fn without_any_host_there_is_no_record_and_the_code_is_that_of_dns() {
     for (answer, wanted) in [
         (Err(LookupError::NoSuchName), StatusCode::DNS_NAME_ERROR),
         (Err(LookupError::NoRecords), StatusCode::DNS_NO_RECORDS),
-        (Ok(Vec::new()), StatusCode::DNS_NO_RECORDS),
+        (Ok(LookupAnswer::default()), StatusCode::DNS_NO_RECORDS),
         (Err(LookupError::Timeout), StatusCode::TIMEOUT),
     ] {
         let mut rig = Rig::discovering();
@@ -300,22 +303,103 @@ fn limit_known_hosts_forgets_the_one_that_expires_first() {
 
 #[test]
 fn limit_hosts_of_one_attempt() {
-    let domains: Vec<String> = (0..3).map(|n| format!("d{n}.example")).collect();
-    let mut rig = Rig::new(DiscoveryConfig {
-        suffixes: domains.iter().map(|name| name.parse().unwrap()).collect(),
-        ..DiscoveryConfig::default()
-    });
-    for domain in &domains {
-        let hosts: Vec<String> = (0..32).map(|n| format!("kms{n}.{domain}")).collect();
-        let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-        rig.publish(domain, &hosts);
+    // 20 queries are one for the service and two for each host.
+    let mut rig = Rig::discovering();
+    let hosts: Vec<String> = (0..32).map(|n| format!("kms{n}.contoso.com")).collect();
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    rig.publish("contoso.com", &hosts);
+    let report = rig.attempt();
+    assert_eq!(report.attempts.len(), 9);
+    assert_eq!(report.code(), StatusCode::VL_BINDING_SERVICE_UNAVAILABLE);
+    assert!(
+        matches!(
+            report.lookups[..],
+            [DiscoveryEvent::LookupsUsedUp { queries: 19, .. }]
+        ),
+        "{:?}",
+        report.lookups
+    );
+    // None of their records was lost, and the next attempt begins from the start.
+    assert_eq!(rig.records().len(), 9);
+    assert_eq!(rig.attempt().attempts.len(), 9);
+}
+
+#[test]
+fn a_host_that_cannot_be_asked_is_reported_and_recorded_with_its_own_reason() {
+    let mut rig = Rig::discovering();
+    let names = ["kms1.contoso.com", "kms2.contoso.com", "kms3.contoso.com"];
+    rig.publish("contoso.com", &names);
+    let alias = AddressAnswer {
+        addresses: vec!["192.0.2.8".parse().unwrap()],
+        alias_of: Some("other.contoso.com".parse().unwrap()),
+    };
+    let loopback = AddressAnswer::new(vec!["127.0.0.1".parse().unwrap()]);
+    let answers = [Err(LookupError::NoSuchName), Ok(alias), Ok(loopback)];
+    for (name, answer) in names.iter().zip(answers) {
+        rig.addresses.insert((*name).to_owned(), answer);
     }
     let report = rig.attempt();
-    assert_eq!(report.attempts.len(), MAX_HOSTS);
     assert_eq!(report.code(), StatusCode::VL_BINDING_SERVICE_UNAVAILABLE);
-    // None of their records was lost, and the next attempt begins from the start.
-    assert_eq!(rig.records().len(), MAX_HOSTS);
-    assert_eq!(rig.attempt().attempts.len(), MAX_HOSTS);
+    let reasons = [
+        Unusable::Lookup(LookupError::NoSuchName),
+        Unusable::Alias("other.contoso.com".parse().unwrap()),
+        Unusable::Address("127.0.0.1".parse().unwrap(), AddressFault::Loopback),
+    ];
+    assert_eq!(report.attempts.len(), reasons.len());
+    let records = rig.records();
+    for (((attempt, reason), name), record) in
+        report.attempts.iter().zip(reasons).zip(names).zip(records)
+    {
+        assert_eq!(attempt.host.to_string(), format!("{name}:1688"));
+        assert_eq!(attempt.code, reason.status());
+        assert_eq!(attempt.reason, reason.to_string());
+        let start = format!("12288 0x{:08X}, 0x0, {name}:1688, ", attempt.code.0);
+        assert!(record.starts_with(&start), "{record}");
+    }
+}
+
+#[test]
+fn the_report_tells_where_was_looked_in_vain() {
+    let mut rig = Rig::new(DiscoveryConfig {
+        suffixes: vec!["a".parse().unwrap(), "b".parse().unwrap()],
+        ..DiscoveryConfig::default()
+    });
+    let refused = Err(LookupError::Refused);
+    rig.dns.insert("_vlmcs._tcp.b".to_owned(), refused);
+    let report = rig.attempt();
+    let lookups: Vec<String> = report.lookups.iter().map(ToString::to_string).collect();
+    assert!(
+        lookups[0].starts_with("_vlmcs._tcp.a: 0x8007232B ")
+            && lookups[1].starts_with("_vlmcs._tcp.b: 0x8007232D "),
+        "{lookups:?}"
+    );
+    assert_eq!(report.code(), StatusCode::DNS_REFUSED);
+    assert_eq!(rig.attempt().lookups.len(), 2);
+}
+
+#[test]
+fn records_are_used_again_while_nothing_about_discovery_changes() {
+    let mut rig = Rig::discovering();
+    let config = DiscoveryConfig {
+        suffixes: vec!["contoso.com".parse().unwrap()],
+        caching: false,
+        ..DiscoveryConfig::default()
+    };
+    rig.engine.set_discovery(config.clone());
+    rig.publish("contoso.com", &["kms1.contoso.com"]);
+    let host = rig.honest(11);
+    rig.host(KMS1, Behaviour::Host(host));
+    assert!(rig.attempt().result.is_ok());
+    assert_eq!(rig.actions[0], "lookup _vlmcs._tcp.contoso.com");
+    rig.engine.set_discovery(config.clone());
+    assert!(rig.attempt().result.is_ok());
+    assert_eq!(rig.actions, [format!("connect {KMS1}")]);
+    rig.engine.set_discovery(DiscoveryConfig {
+        allow_loopback: true,
+        ..config
+    });
+    assert!(rig.attempt().result.is_ok());
+    assert_eq!(rig.actions[0], "lookup _vlmcs._tcp.contoso.com");
 }
 
 #[test]
@@ -373,7 +457,7 @@ fn the_host_that_answered_is_asked_first_and_dns_when_it_fails() {
 }
 
 #[test]
-fn without_caching_dns_is_asked_each_time() {
+fn without_caching_dns_is_asked_each_time_that_its_answer_is_too_old() {
     let mut rig = Rig::new(DiscoveryConfig {
         suffixes: vec!["contoso.com".parse().unwrap()],
         caching: false,
@@ -386,6 +470,7 @@ fn without_caching_dns_is_asked_each_time() {
         assert!(rig.attempt().result.is_ok());
         assert_eq!(rig.actions.len(), 2);
         assert_eq!(rig.engine.cached_host(), None);
+        rig.clock.advance(HOUR);
     }
 }
 
@@ -412,10 +497,7 @@ fn an_attempt_that_is_under_way_goes_on_where_it_began() {
     let mut rig = Rig::pinned(|rig| rig.honest(11));
     let now = rig.clock.now();
     let entropy = &mut rig.entropy.clone();
-    rig.engine.start(now, entropy);
-    let Some(Action::Connect(host)) = rig.engine.poll_action(now, entropy) else {
-        unreachable!()
-    };
+    let host = rig.start();
     rig.engine.set_discovery(DiscoveryConfig::default());
     rig.engine.handle_connected(&host, now, entropy);
     rig.engine.handle_input(&[0xff; 100], now, entropy);
@@ -438,10 +520,7 @@ fn without_a_product_key_nobody_is_asked() {
 fn a_key_that_is_removed_while_a_host_is_asked_ends_the_attempt_unlicensed() {
     let mut rig = Rig::pinned(|rig| rig.honest(11));
     let now = rig.clock.now();
-    rig.engine.start(now, &mut rig.entropy);
-    let Some(Action::Connect(host)) = rig.engine.poll_action(now, &mut rig.entropy) else {
-        unreachable!()
-    };
+    let host = rig.start();
     rig.engine.license_mut().uninstall_key(now);
     rig.engine.handle_connected(&host, now, &mut rig.entropy);
     assert!(!rig.engine.is_exchanging());
@@ -465,7 +544,8 @@ fn calls_that_nothing_waits_for_change_nothing() {
         engine.handle_failure(&stranger, code, "late", now, entropy);
         engine.handle_timeout(now);
         let name = "_vlmcs._tcp.contoso.com".parse().unwrap();
-        engine.handle_lookup(&name, Ok(Vec::new()), now, entropy);
+        engine.handle_lookup(&name, Ok(LookupAnswer::default()), now);
+        engine.handle_addresses(&name, Ok(AddressAnswer::default()), now);
     };
     // Before an attempt.
     disturb(&mut rig);
@@ -473,10 +553,7 @@ fn calls_that_nothing_waits_for_change_nothing() {
     assert!(rig.engine.poll_action(now, entropy).is_none());
     assert!(rig.engine.poll_transmit().is_none() && rig.engine.poll_report().is_none());
     // While a host is being connected to.
-    rig.engine.start(now, entropy);
-    let Some(Action::Connect(host)) = rig.engine.poll_action(now, entropy) else {
-        unreachable!()
-    };
+    let host = rig.start();
     disturb(&mut rig);
     rig.engine.handle_input(b"bytes", now, entropy);
     assert!(rig.engine.poll_action(now, entropy).is_none());
@@ -505,10 +582,7 @@ fn an_attempt_that_is_begun_anew_leaves_a_record_of_the_host_that_was_being_aske
     let mut rig = Rig::pinned(|rig| rig.honest(11));
     let now = rig.clock.now();
     let entropy = &mut rig.entropy.clone();
-    rig.engine.start(now, entropy);
-    let Some(Action::Connect(host)) = rig.engine.poll_action(now, entropy) else {
-        unreachable!()
-    };
+    let host = rig.start();
     rig.engine.handle_connected(&host, now, entropy);
     let report = rig.attempt();
     assert!(report.result.is_ok() && report.attempts.is_empty());

@@ -35,7 +35,7 @@ fn closed_port() -> (TcpSocket, u16) {
 
 fn discovering(server: SocketAddr) -> Machine {
     Machine::new(format!(
-        "nameserver = \"{server}\"\ndomains = [\"{DOMAIN}\"]\n"
+        "nameserver = \"{server}\"\ndomains = [\"{DOMAIN}\"]\nallow_loopback = true\n"
     ))
 }
 
@@ -81,7 +81,10 @@ async fn a_host_is_found_by_its_srv_record() {
 
     // A restart keeps the host, which is then asked without a lookup of the service.
     drop(client);
-    machine.lines = format!("nameserver = \"{}\"\n", server.address());
+    machine.lines = format!(
+        "nameserver = \"{}\"\nallow_loopback = true\n",
+        server.address()
+    );
     let mut client = machine.open().unwrap();
     assert_eq!(client.cached_host().unwrap().to_string(), host);
     let report = activate(&mut client).await;

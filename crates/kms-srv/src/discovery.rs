@@ -1,55 +1,19 @@
 use crate::{
-    DEFAULT_PORT, DomainName, HostAddress, HostName, LookupError, PinnedHost, SelectionRule,
-    ServiceName, SrvRecord, UsableRecords, order, usable_records,
+    AddressAnswer, AddressRule, DiscoveryConfig, DiscoveryEvent, DomainName, HostAddress, HostName,
+    LookupAnswer, LookupError, SrvRecord, Unusable, UsableRecords, kept::KeptSets, order,
+    usable_addresses, usable_records,
 };
-use alloc::{collections::BTreeSet, vec::Vec};
-use core::{mem, num::NonZeroU16, time::Duration};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
+use core::{
+    mem,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU16,
+    time::Duration,
+};
 use kms_core::{Entropy, StatusCode, Tick};
-
-/// How a client finds its host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "callers fill it in, over the default"
-)]
-pub struct DiscoveryConfig {
-    /// The service that is looked up.
-    pub service: ServiceName,
-    /// The host set by hand for the product's activation id (`slmgr /skms <host> <activation id>`).
-    pub pinned_for_activation_id: Option<PinnedHost>,
-    /// The host set by hand for the product's application.
-    pub pinned_for_application: Option<PinnedHost>,
-    /// The host set by hand for all products (`slmgr /skms <host>`).
-    pub pinned: Option<PinnedHost>,
-    /// The only domain to look in (`slmgr /skms-domain`); it replaces the suffixes.
-    pub lookup_domain: Option<DomainName>,
-    /// The domains to look in, in this order: the machine's own first, then its suffix search list.
-    pub suffixes: Vec<DomainName>,
-    /// Whether the host of the last success is tried first (`slmgr /skhc`, the default; `/ckhc` is
-    /// off, and recommended where priorities and weights are to take effect at once).
-    pub caching: bool,
-    /// How hosts are chosen among those found.
-    pub rule: SelectionRule,
-    /// The port of a pinned host that says none.
-    pub default_port: NonZeroU16,
-}
-
-impl Default for DiscoveryConfig {
-    /// `_vlmcs._tcp` in no domain, nothing pinned, caching on, RFC 2782, port 1688.
-    fn default() -> Self {
-        Self {
-            service: ServiceName::default(),
-            pinned_for_activation_id: None,
-            pinned_for_application: None,
-            pinned: None,
-            lookup_domain: None,
-            suffixes: Vec::new(),
-            caching: true,
-            rule: SelectionRule::default(),
-            default_port: DEFAULT_PORT,
-        }
-    }
-}
 
 /// What [`Discovery`] asks its driver to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +22,21 @@ pub enum Action {
     /// Look up the SRV records of this name (it is complete: no suffix may be added), then call
     /// [`Discovery::handle_lookup`].
     Lookup(DomainName),
+    /// Look up the addresses of a host, of both families, then call [`Discovery::handle_addresses`].
+    Addresses {
+        /// The host's name.
+        name: DomainName,
+        /// Whether the name is looked up as the system does it, with its file of hosts and its
+        /// search list: an administrator may have written it without its domain. Else it is complete.
+        search: bool,
+    },
     /// Ask this host, then call [`Discovery::handle_success`] or [`Discovery::handle_failure`].
-    Connect(HostAddress),
+    Connect {
+        /// The host.
+        host: HostAddress,
+        /// Where it may be: 1 to 16 addresses, to be tried in this order, IPv6 first.
+        addresses: Vec<SocketAddr>,
+    },
     /// Nothing is left to try; the code says why. [`Discovery::start`] begins anew.
     Exhausted(StatusCode),
 }
@@ -73,22 +50,31 @@ pub enum Action {
 /// - A pinned host switches auto-discovery off: nothing else is tried. A port pinned alone does
 ///   not; it is the port of a host pinned with wider scope.
 /// - A cached host that fails leads to the lookups, and stays cached until another host succeeds.
+/// - The records of a name are used again, ordered anew, until their TTL is over, as [`kept_for`](crate::kept_for)
+///   bounds it; and asked for again after all their hosts were gone through and none helped. A lookup that
+///   fails takes neither them away nor the cached host.
 /// - A host that fails leaves the list, and the next is chosen from what is left; when a domain's
 ///   hosts are used up, the next domain is looked in. No host is tried twice.
+/// - A host whose addresses cannot be found or must not be used is passed over, which
+///   [`poll_event`](Self::poll_event) tells, and counts as tried.
+/// - All lookups of one discovery share [`MAX_QUERIES`](Self::MAX_QUERIES) and
+///   [`MAX_LOOKUP_TIME`](Self::MAX_LOOKUP_TIME); when these are used up, what is not known by then is not
+///   tried, and an event says so.
 /// - The final code is `0xC004F074` when any host was tried. Else it is that of the lookups: a
 ///   failure that leaves open what is there (as `0x8007232A`) before `0x8007251D` before
 ///   `0x8007232B`; and `0x8007007B` when there is no domain to look in.
 #[derive(Clone, Debug)]
 pub struct Discovery {
+    config: DiscoveryConfig,
+    // INVARIANT: this and `domains` are what `config` says.
     pinned: Option<HostAddress>,
-    service: ServiceName,
-    // INVARIANT: neither the root nor a name twice among them; empty with a pinned host.
     domains: Vec<DomainName>,
-    caching: bool,
-    rule: SelectionRule,
     cached: Option<HostAddress>,
+    kept: KeptSets,
     state: State,
     attempt: Attempt,
+    // INVARIANT: at most `MAX_EVENTS`.
+    events: VecDeque<DiscoveryEvent>,
 }
 
 #[derive(Clone, Debug)]
@@ -97,8 +83,10 @@ enum State {
     Idle,
     /// The next action is to be chosen.
     Choosing,
-    /// Lookup of this name since this moment.
+    /// Lookup of this name's records since this moment.
     Looking(DomainName, Tick),
+    /// Lookup of this host's addresses since this moment.
+    Resolving(HostAddress, DomainName, Tick),
     /// This host is being asked.
     Connecting(HostAddress),
 }
@@ -110,44 +98,60 @@ struct Attempt {
     now: Tick,
     /// Hosts to try, the next one last.
     hosts: Vec<HostAddress>,
-    tried: BTreeSet<HostAddress>,
+    /// The name whose records named these hosts.
+    set: Option<DomainName>,
+    tried: BTreeMap<HostAddress, Tried>,
+    // INVARIANT: one for each address lookup, of which there are `MAX_QUERIES / 2`.
+    resolved: BTreeMap<DomainName, Result<Vec<IpAddr>, Unusable>>,
     next_domain: usize,
-    lookups: usize,
+    queries: usize,
     lookup_time: Duration,
+    used_up: bool,
     trouble: Option<LookupError>,
 }
 
+/// What came of a host that did not help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tried {
+    /// It was asked, or must not be.
+    InVain,
+    /// The lookup of its addresses failed, which says nothing about the host.
+    NotFound,
+}
+
+/// Queries that the lookup of a name's addresses counts for: AAAA and A.
+const ADDRESS_QUERIES: usize = 2;
+
+/// The most events that wait; beyond it the oldest is dropped.
+const MAX_EVENTS: usize = 64;
+
 impl Discovery {
-    /// The most lookups in one discovery.
-    pub const MAX_LOOKUPS: usize = 20;
+    /// The most DNS queries of one discovery. A lookup of SRV records is one, one of addresses two.
+    pub const MAX_QUERIES: usize = 20;
     /// How long the lookups of one discovery may take together.
     pub const MAX_LOOKUP_TIME: Duration = Duration::from_secs(10);
 
     /// A discovery that has not started, with the host of the last success as it was kept.
     #[must_use]
     pub fn new(config: DiscoveryConfig, cached: Option<HostAddress>) -> Self {
-        let pinned = pinned_address(&config);
-        let mut domains: Vec<DomainName> = Vec::new();
-        if pinned.is_none() {
-            let looked_in = match config.lookup_domain {
-                Some(domain) => Vec::from([domain]),
-                None => config.suffixes,
-            };
-            for domain in looked_in {
-                if !domain.is_root() && !domains.contains(&domain) {
-                    domains.push(domain);
-                }
-            }
-        }
         Self {
-            pinned,
-            service: config.service,
-            domains,
-            caching: config.caching,
-            rule: config.rule,
+            pinned: config.pinned_address(),
+            domains: config.domains(),
             cached: cached.filter(|_| config.caching),
+            config,
+            kept: KeptSets::default(),
             state: State::Idle,
             attempt: Attempt::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Looks for hosts in another way from now on. What is under way is given up, and records that
+    /// were kept are forgotten: they may be those of another network. The cached host stays, if
+    /// `config` has caching on. With the configuration that it has already, nothing changes.
+    pub fn set_config(&mut self, config: DiscoveryConfig) {
+        if self.config != config {
+            *self = Self::new(config, self.cached.take());
         }
     }
 
@@ -159,22 +163,29 @@ impl Discovery {
             hosts: first.cloned().into_iter().collect(),
             ..Attempt::default()
         };
+        self.events.clear();
         self.state = State::Choosing;
     }
 
     /// What to do next; `None` while something is being done, and when nothing is under way.
-    pub fn poll_action(&mut self) -> Option<Action> {
+    pub fn poll_action(&mut self, entropy: &mut (impl Entropy + ?Sized)) -> Option<Action> {
         match self.state {
-            State::Idle | State::Looking(..) | State::Connecting(_) => None,
-            State::Choosing => Some(self.choose()),
+            State::Idle | State::Looking(..) | State::Resolving(..) | State::Connecting(_) => None,
+            State::Choosing => Some(self.choose(entropy)),
         }
+    }
+
+    /// What has happened besides the actions, oldest first: at most 64 wait, beyond it the oldest is
+    /// dropped.
+    pub fn poll_event(&mut self) -> Option<DiscoveryEvent> {
+        self.events.pop_front()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) wants to be called: when the time for lookups is over.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Tick> {
         match &self.state {
-            State::Looking(_, since) => {
+            State::Looking(_, since) | State::Resolving(_, _, since) => {
                 let left = Self::MAX_LOOKUP_TIME.saturating_sub(self.attempt.lookup_time);
                 Some(since.saturating_add(left))
             }
@@ -184,34 +195,70 @@ impl Discovery {
 
     /// Gives a lookup up whose time is over, and looks no further. Too early, it does nothing.
     pub fn handle_timeout(&mut self, now: Tick) {
-        if self.poll_timeout().is_some_and(|deadline| now >= deadline) {
-            self.end_lookup(now);
-            self.note(LookupError::Timeout);
+        if self.poll_timeout().is_none_or(|deadline| now < deadline) {
+            return;
+        }
+        match self.end_lookup(now) {
+            State::Looking(name, _) => self.lookup_failed(name, LookupError::Timeout),
+            State::Resolving(host, name, _) => {
+                let reason = Unusable::Lookup(LookupError::Timeout);
+                self.attempt.resolved.insert(name, Err(reason.clone()));
+                self.skip(host, reason);
+            }
+            State::Idle | State::Choosing | State::Connecting(_) => {}
         }
     }
 
-    /// Takes the answer to [`Action::Lookup`]: all SRV records of the name, as they came.
+    /// Takes the answer to [`Action::Lookup`].
     pub fn handle_lookup(
         &mut self,
         name: &DomainName,
-        answer: Result<Vec<SrvRecord>, LookupError>,
-        entropy: &mut (impl Entropy + ?Sized),
+        answer: Result<LookupAnswer, LookupError>,
         now: Tick,
     ) {
         match &self.state {
             State::Looking(awaited, _) if awaited == name => {}
-            State::Looking(..) | State::Idle | State::Choosing | State::Connecting(_) => return,
+            State::Looking(..)
+            | State::Resolving(..)
+            | State::Idle
+            | State::Choosing
+            | State::Connecting(_) => return,
         }
         self.end_lookup(now);
-        match answer.map(usable_records) {
-            Ok(UsableRecords::Hosts(mut records)) if !records.is_empty() => {
-                order(&mut records, self.rule, entropy);
-                self.attempt.hosts = records.into_iter().rev().filter_map(address).collect();
+        let answer = answer.map(|answer| (usable_records(answer.records), answer.ttl));
+        match answer {
+            Ok((UsableRecords::Hosts(records), ttl)) if !records.is_empty() => {
+                self.kept.insert(name.clone(), records, ttl, now);
             }
-            Ok(UsableRecords::Hosts(_) | UsableRecords::NotAvailable) => {
-                self.note(LookupError::NoRecords);
+            Ok((UsableRecords::NotAvailable, _)) => {
+                self.lookup_failed(name.clone(), LookupError::NotAvailable);
             }
-            Err(error) => self.note(error),
+            Ok((UsableRecords::Hosts(_), _)) => {
+                self.lookup_failed(name.clone(), LookupError::NoRecords);
+            }
+            Err(error) => self.lookup_failed(name.clone(), error),
+        }
+    }
+
+    /// Takes the answer to [`Action::Addresses`].
+    pub fn handle_addresses(
+        &mut self,
+        name: &DomainName,
+        answer: Result<AddressAnswer, LookupError>,
+        now: Tick,
+    ) {
+        match &self.state {
+            State::Resolving(_, awaited, _) if awaited == name => {}
+            State::Looking(..)
+            | State::Resolving(..)
+            | State::Idle
+            | State::Choosing
+            | State::Connecting(_) => return,
+        }
+        let found = self.judge(answer);
+        self.attempt.resolved.insert(name.clone(), found);
+        if let State::Resolving(host, ..) = self.end_lookup(now) {
+            self.attempt.hosts.push(host);
         }
     }
 
@@ -228,7 +275,7 @@ impl Discovery {
     /// pinned, is cached if caching is on.
     pub fn handle_success(&mut self, host: &HostAddress) {
         if self.is_asking(host) {
-            if self.caching && self.pinned.is_none() {
+            if self.config.caching && self.pinned.is_none() {
                 self.cached = Some(host.clone());
             }
             self.state = State::Idle;
@@ -248,32 +295,155 @@ impl Discovery {
         self.pinned.as_ref()
     }
 
-    fn choose(&mut self) -> Action {
-        while let Some(host) = self.attempt.hosts.pop() {
-            if self.attempt.tried.insert(host.clone()) {
-                self.state = State::Connecting(host.clone());
-                return Action::Connect(host);
-            }
-        }
-        while let Some(domain) = self.domains.get(self.attempt.next_domain) {
-            if self.attempt.lookups >= Self::MAX_LOOKUPS
-                || self.attempt.lookup_time >= Self::MAX_LOOKUP_TIME
-            {
-                break;
-            }
-            self.attempt.next_domain += 1;
-            match self.service.within(domain) {
-                Ok(name) => {
-                    self.attempt.lookups += 1;
-                    self.state = State::Looking(name.clone(), self.attempt.now);
-                    return Action::Lookup(name);
+    fn choose(&mut self, entropy: &mut (impl Entropy + ?Sized)) -> Action {
+        loop {
+            while let Some(host) = self.attempt.hosts.pop() {
+                if let Some(action) = self.try_host(host) {
+                    return action;
                 }
-                // A name that is too long for DNS cannot exist there.
-                Err(_) => self.note(LookupError::NoSuchName),
+            }
+            self.leave_set();
+            if let Some(action) = self.look_further(entropy) {
+                return action;
             }
         }
+    }
+
+    /// What is to be done to ask a host, if it can be asked.
+    fn try_host(&mut self, host: HostAddress) -> Option<Action> {
+        if self.attempt.tried.contains_key(&host) {
+            return None;
+        }
+        let found = match host.host() {
+            HostName::Ip(ip) => self.judge(Ok(AddressAnswer::new([*ip].into()))),
+            HostName::Name(name) => match self.attempt.resolved.get(name).cloned() {
+                Some(found) => found,
+                None if !self.may_ask(ADDRESS_QUERIES) => return None,
+                None => {
+                    let name = name.clone();
+                    self.attempt.queries += ADDRESS_QUERIES;
+                    self.state = State::Resolving(host, name.clone(), self.attempt.now);
+                    let search = self.pinned.is_some();
+                    return Some(Action::Addresses { name, search });
+                }
+            },
+        };
+        match found {
+            Ok(addresses) => {
+                self.attempt.tried.insert(host.clone(), Tried::InVain);
+                self.state = State::Connecting(host.clone());
+                let port = host.port();
+                let at = |ip| SocketAddr::new(ip, port);
+                let addresses = addresses.into_iter().map(at).collect();
+                Some(Action::Connect { host, addresses })
+            }
+            Err(reason) => {
+                self.skip(host, reason);
+                None
+            }
+        }
+    }
+
+    /// The next domain's hosts, when they are kept, or else what is to be done to find them.
+    fn look_further(&mut self, entropy: &mut (impl Entropy + ?Sized)) -> Option<Action> {
+        let Some(domain) = self.domains.get(self.attempt.next_domain) else {
+            return Some(self.end());
+        };
+        // A name that is too long for DNS cannot exist there.
+        let Ok(name) = self.config.service.within(domain) else {
+            self.attempt.next_domain += 1;
+            self.note(LookupError::NoSuchName);
+            return None;
+        };
+        if let Some(records) = self.kept.get(&name, self.attempt.now) {
+            let mut records = records.to_vec();
+            order(&mut records, self.config.rule, entropy);
+            self.attempt.hosts = records.into_iter().rev().filter_map(address).collect();
+            self.attempt.set = Some(name);
+            self.attempt.next_domain += 1;
+            return None;
+        }
+        if !self.may_ask(1) {
+            return Some(self.end());
+        }
+        self.attempt.queries += 1;
+        self.state = State::Looking(name.clone(), self.attempt.now);
+        Some(Action::Lookup(name))
+    }
+
+    fn end(&mut self) -> Action {
         self.state = State::Idle;
         Action::Exhausted(self.final_status())
+    }
+
+    /// The hosts of a set were gone through. Where one of them was asked in vain, the set is no longer
+    /// trusted to be that of today.
+    fn leave_set(&mut self) {
+        let Some(name) = self.attempt.set.take() else {
+            return;
+        };
+        let in_vain = |record: &SrvRecord| {
+            let host = address(record.clone());
+            host.and_then(|host| self.attempt.tried.get(&host)) == Some(&Tried::InVain)
+        };
+        if self.kept.records(&name).iter().any(in_vain) {
+            self.kept.remove(&name);
+        }
+    }
+
+    /// Whether so many queries may still be made. That they may not is told once.
+    fn may_ask(&mut self, queries: usize) -> bool {
+        let attempt = &mut self.attempt;
+        if !attempt.used_up
+            && attempt.queries + queries <= Self::MAX_QUERIES
+            && attempt.lookup_time < Self::MAX_LOOKUP_TIME
+        {
+            return true;
+        }
+        if !mem::replace(&mut attempt.used_up, true) {
+            let (queries, time) = (attempt.queries, attempt.lookup_time);
+            self.tell(DiscoveryEvent::LookupsUsedUp { queries, time });
+        }
+        false
+    }
+
+    /// The addresses of an answer that may be used, or why none is.
+    fn judge(&self, answer: Result<AddressAnswer, LookupError>) -> Result<Vec<IpAddr>, Unusable> {
+        let answer = answer.map_err(Unusable::Lookup)?;
+        let rule = match (&self.pinned, answer.alias_of) {
+            (Some(_), _) => AddressRule::Pinned,
+            (None, Some(name)) => return Err(Unusable::Alias(name)),
+            (None, None) => AddressRule::Found {
+                allow_loopback: self.config.allow_loopback,
+            },
+        };
+        match usable_addresses(answer.addresses, rule) {
+            Ok(addresses) if addresses.is_empty() => Err(Unusable::Lookup(LookupError::NoRecords)),
+            Ok(addresses) => Ok(addresses),
+            Err((address, fault)) => Err(Unusable::Address(address, fault)),
+        }
+    }
+
+    fn skip(&mut self, host: HostAddress, reason: Unusable) {
+        let tried = match &reason {
+            Unusable::Lookup(_) => Tried::NotFound,
+            Unusable::Alias(_) | Unusable::Address(..) => Tried::InVain,
+        };
+        self.attempt.tried.insert(host.clone(), tried);
+        self.tell(DiscoveryEvent::HostSkipped { host, reason });
+    }
+
+    fn lookup_failed(&mut self, name: DomainName, error: LookupError) {
+        self.attempt.next_domain += 1;
+        self.note(error);
+        self.tell(DiscoveryEvent::LookupFailed { name, error });
+    }
+
+    fn tell(&mut self, event: DiscoveryEvent) {
+        if self.events.len() >= MAX_EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
     }
 
     fn final_status(&self) -> StatusCode {
@@ -285,12 +455,15 @@ impl Discovery {
             .map_or(StatusCode::INVALID_NAME, LookupError::status)
     }
 
-    fn end_lookup(&mut self, now: Tick) {
-        if let State::Looking(_, since) = mem::replace(&mut self.state, State::Choosing) {
-            let time = now.saturating_since(since);
+    /// The lookup that was under way.
+    fn end_lookup(&mut self, now: Tick) -> State {
+        let lookup = mem::replace(&mut self.state, State::Choosing);
+        if let State::Looking(_, since) | State::Resolving(_, _, since) = &lookup {
+            let time = now.saturating_since(*since);
             self.attempt.lookup_time = self.attempt.lookup_time.saturating_add(time);
         }
         self.attempt.now = now;
+        lookup
     }
 
     fn note(&mut self, trouble: LookupError) {
@@ -300,26 +473,9 @@ impl Discovery {
     fn is_asking(&self, host: &HostAddress) -> bool {
         match &self.state {
             State::Connecting(asked) => asked == host,
-            State::Idle | State::Choosing | State::Looking(..) => false,
+            State::Idle | State::Choosing | State::Looking(..) | State::Resolving(..) => false,
         }
     }
-}
-
-fn pinned_address(config: &DiscoveryConfig) -> Option<HostAddress> {
-    let scopes = [
-        &config.pinned_for_activation_id,
-        &config.pinned_for_application,
-        &config.pinned,
-    ];
-    let mut port = None;
-    for pinned in scopes.into_iter().flatten() {
-        port = port.or_else(|| pinned.port());
-        if let Some(host) = pinned.host() {
-            let port = port.unwrap_or(config.default_port);
-            return Some(HostAddress::new(host.clone(), port));
-        }
-    }
-    None
 }
 
 fn address(record: SrvRecord) -> Option<HostAddress> {

@@ -3,9 +3,14 @@
 
 extern crate alloc;
 
+mod address;
+mod answer;
 mod discovery;
+mod discovery_config;
+mod discovery_event;
 mod domain_name;
 mod host_address;
+mod kept;
 #[cfg(feature = "publish")]
 mod key_file;
 mod lookup_error;
@@ -31,9 +36,14 @@ mod update_plan;
 #[cfg(feature = "publish")]
 mod update_reply;
 
-pub use discovery::{Action, Discovery, DiscoveryConfig};
+pub use address::{AddressFault, AddressRule, MAX_ADDRESSES, usable_addresses};
+pub use answer::{AddressAnswer, LookupAnswer, MAX_KEPT, MIN_KEPT, kept_for};
+pub use discovery::{Action, Discovery};
+pub use discovery_config::DiscoveryConfig;
+pub use discovery_event::{DiscoveryEvent, Unusable};
 pub use domain_name::{DomainName, DomainNameError};
 pub use host_address::{DEFAULT_PORT, HostAddress, HostAddressError, HostName, PinnedHost};
+pub use kept::MAX_KEPT_NAMES;
 #[cfg(feature = "publish")]
 pub use key_file::{KeyFileError, KeyFileErrorKind};
 pub use lookup_error::LookupError;

@@ -5,7 +5,9 @@ use core::time::Duration;
 use kms_client::{Action, Engine, Report, Subject};
 use kms_core::{Clock, SeededEntropy, StatusCode, Threshold};
 use kms_license::{Event, License, Policy};
-use kms_srv::{Discovery, DiscoveryConfig, HostAddress, LookupError, SrvRecord};
+use kms_srv::{
+    AddressAnswer, Discovery, DiscoveryConfig, HostAddress, LookupAnswer, LookupError, SrvRecord,
+};
 use kms_testkit::clock::ManualClock;
 use kms_trust::{Authority, Oids, TrustAnchors, VerifiedAnswer, Verifier};
 use std::collections::BTreeMap;
@@ -31,7 +33,9 @@ pub struct Rig {
     pub entropy: SeededEntropy,
     pub authority: Authority,
     pub hosts: BTreeMap<String, Behaviour>,
-    pub dns: BTreeMap<String, Result<Vec<SrvRecord>, LookupError>>,
+    pub dns: BTreeMap<String, Result<LookupAnswer, LookupError>>,
+    /// Hosts whose addresses are not one in 192.0.2.0/24.
+    pub addresses: BTreeMap<String, Result<AddressAnswer, LookupError>>,
     /// What the engine asked to be done, in words.
     pub actions: Vec<String>,
     /// What becomes of the bytes that hosts send.
@@ -73,6 +77,7 @@ impl Rig {
             authority,
             hosts: BTreeMap::new(),
             dns: BTreeMap::new(),
+            addresses: BTreeMap::new(),
             actions: Vec::new(),
             wire: Box::new(|_| {}),
             piece: usize::MAX,
@@ -111,13 +116,31 @@ impl Rig {
             SrvRecord::new(priority, 0, 1688, host.parse().unwrap())
         };
         let records = (0..).zip(hosts).map(record).collect();
-        self.dns
-            .insert(format!("_vlmcs._tcp.{domain}"), Ok(records));
+        self.dns.insert(
+            format!("_vlmcs._tcp.{domain}"),
+            Ok(LookupAnswer::new(records, 3600)),
+        );
     }
 
     /// Puts something behind an address.
     pub fn host(&mut self, address: &str, behaviour: Behaviour) {
         self.hosts.insert(address.to_owned(), behaviour);
+    }
+
+    /// Begins an attempt whose first host is found without asking for its records.
+    pub fn start(&mut self) -> HostAddress {
+        let now = self.clock.now();
+        self.engine.start(now, &mut self.entropy);
+        loop {
+            match self.engine.poll_action(now, &mut self.entropy) {
+                Some(Action::Addresses { name, .. }) => {
+                    let answer = AddressAnswer::new(vec!["192.0.2.7".parse().unwrap()]);
+                    self.engine.handle_addresses(&name, Ok(answer), now);
+                }
+                Some(Action::Connect { host, .. }) => return host,
+                action => panic!("no host is to be asked: {action:?}"),
+            }
+        }
     }
 
     /// One whole attempt.
@@ -130,11 +153,16 @@ impl Rig {
                     self.actions.push(format!("lookup {name}"));
                     let answer = self.dns.get(name.as_str()).cloned();
                     let answer = answer.unwrap_or(Err(LookupError::NoSuchName));
-                    let now = self.clock.now();
-                    self.engine
-                        .handle_lookup(&name, answer, now, &mut self.entropy);
+                    self.engine.handle_lookup(&name, answer, self.clock.now());
                 }
-                Action::Connect(host) => {
+                Action::Addresses { name, .. } => {
+                    let found = AddressAnswer::new(vec!["192.0.2.7".parse().unwrap()]);
+                    let answer = self.addresses.get(name.as_str()).cloned();
+                    let answer = answer.unwrap_or(Ok(found));
+                    self.engine
+                        .handle_addresses(&name, answer, self.clock.now());
+                }
+                Action::Connect { host, .. } => {
                     self.actions.push(format!("connect {host}"));
                     self.connect(&host);
                 }

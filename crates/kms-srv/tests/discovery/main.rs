@@ -1,12 +1,15 @@
 //! Discovery as the documents tell it, step by step.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod addresses;
+mod kept;
 mod model;
 mod table_5;
 
 use kms_core::{SeededEntropy, StatusCode, Tick};
 use kms_srv::{
-    Action, Discovery, DiscoveryConfig, DomainName, HostAddress, LookupError, SrvRecord,
+    Action, AddressAnswer, Discovery, DiscoveryConfig, DiscoveryEvent, DomainName, HostAddress,
+    LookupAnswer, LookupError, SrvRecord,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,12 +39,23 @@ fn in_order(targets: &[&str]) -> Vec<SrvRecord> {
 }
 
 type Answer = Result<Vec<SrvRecord>, LookupError>;
+type Addresses = Result<AddressAnswer, LookupError>;
+
+/// The TTL of all records, in seconds.
+const TTL: u32 = 3600;
+
+fn found(addresses: &[&str]) -> Addresses {
+    let addresses = addresses.iter().map(|ip| ip.parse().unwrap());
+    Ok(AddressAnswer::new(addresses.collect()))
+}
 
 /// What DNS and the network hold, by which a driver answers the engine.
 #[derive(Clone, Debug, Default)]
 struct World {
     /// By complete name; a name that is not here does not exist.
     dns: BTreeMap<DomainName, Answer>,
+    /// By complete name; a name that is not here has one good address.
+    addresses: BTreeMap<DomainName, Addresses>,
     answering: BTreeSet<HostAddress>,
 }
 
@@ -57,29 +71,62 @@ impl World {
         self
     }
 
+    fn with_addresses(mut self, host: &str, addresses: Addresses) -> Self {
+        self.addresses.insert(name(host), addresses);
+        self
+    }
+
     fn lookup(&self, name: &DomainName) -> Answer {
         let missing = || Err(LookupError::NoSuchName);
         self.dns.get(name).cloned().unwrap_or_else(missing)
     }
 
+    fn find(&self, name: &DomainName) -> Addresses {
+        let good = || found(&["192.0.2.7"]);
+        self.addresses.get(name).cloned().unwrap_or_else(good)
+    }
+
     /// Drives the engine to its end and tells what it did.
     fn run(&self, discovery: &mut Discovery, entropy: &mut SeededEntropy) -> Vec<String> {
+        self.run_at(NOW, discovery, entropy)
+    }
+
+    fn run_at(
+        &self,
+        now: Tick,
+        discovery: &mut Discovery,
+        entropy: &mut SeededEntropy,
+    ) -> Vec<String> {
         let mut steps = Vec::new();
-        discovery.start(NOW);
-        while let Some(action) = discovery.poll_action() {
+        discovery.start(now);
+        while let Some(action) = discovery.poll_action(entropy) {
+            while let Some(event) = discovery.poll_event() {
+                match event {
+                    DiscoveryEvent::HostSkipped { host, .. } => {
+                        steps.push(format!("{host} is skipped"));
+                    }
+                    DiscoveryEvent::LookupsUsedUp { .. } => steps.push("used up".to_owned()),
+                    _ => {}
+                }
+            }
             match action {
                 Action::Lookup(name) => {
                     let domain = name.as_str().strip_prefix("_vlmcs._tcp.").unwrap();
                     steps.push(format!("look in {domain}"));
-                    discovery.handle_lookup(&name, self.lookup(&name), entropy, NOW);
+                    let answer = self.lookup(&name);
+                    let answer = answer.map(|records| LookupAnswer::new(records, TTL));
+                    discovery.handle_lookup(&name, answer, now);
                 }
-                Action::Connect(host) if self.answering.contains(&host) => {
+                Action::Addresses { name, .. } => {
+                    discovery.handle_addresses(&name, self.find(&name), now);
+                }
+                Action::Connect { host, .. } if self.answering.contains(&host) => {
                     steps.push(format!("{host} answers"));
                     discovery.handle_success(&host);
                 }
-                Action::Connect(host) => {
+                Action::Connect { host, .. } => {
                     steps.push(format!("{host} fails"));
-                    discovery.handle_failure(&host, NOW);
+                    discovery.handle_failure(&host, now);
                 }
                 Action::Exhausted(status) => steps.push(format!("{status:?}")),
             }
@@ -225,14 +272,15 @@ mod cache {
     }
 
     #[test]
-    fn slmgr_ckhc_without_caching_every_attempt_asks_dns() {
+    fn slmgr_ckhc_without_caching_every_attempt_goes_by_dns() {
         let mut config = config(&["contoso.com"]);
         config.caching = false;
         let mut discovery = Discovery::new(config, Some(host("old")));
         let mut entropy = SeededEntropy::new(1);
-        for _ in 0..2 {
+        for hour in 0..2 {
             assert_eq!(discovery.cached(), None);
-            let steps = world().run(&mut discovery, &mut entropy);
+            let now = Tick::from_millis(hour * 3_600_000);
+            let steps = world().run_at(now, &mut discovery, &mut entropy);
             assert_eq!(steps[0], "look in contoso.com");
         }
     }
@@ -344,22 +392,48 @@ mod lookups {
     }
 
     #[test]
-    fn limit_20_lookups_in_one_discovery() {
+    fn limit_20_queries_in_one_discovery() {
         let suffixes: Vec<String> = (0..30).map(|n| format!("d{n}.example")).collect();
         let suffixes: Vec<&str> = suffixes.iter().map(String::as_str).collect();
         let steps = run(&World::default(), config(&suffixes[..20]), None);
-        assert_eq!(steps.len(), Discovery::MAX_LOOKUPS + 1);
-        assert_eq!(run(&World::default(), config(&suffixes), None), steps);
+        assert_eq!(steps.len(), Discovery::MAX_QUERIES + 1);
+        assert_eq!(
+            steps.last(),
+            Some(&format!("{:?}", StatusCode(0x8007_232B)))
+        );
+        let mut too_many = run(&World::default(), config(&suffixes[..21]), None);
+        assert_eq!(too_many.remove(20), "used up");
+        assert_eq!(too_many, steps);
     }
 
     #[test]
-    fn limit_32_hosts_of_one_domain_are_tried() {
-        let targets: Vec<String> = (0..1000).map(|n| format!("kms{n}.a")).collect();
+    fn limit_the_addresses_of_a_host_count_for_two_queries() {
+        let targets: Vec<String> = (0..32).map(|n| format!("kms{n}.a")).collect();
         let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
-        let world = World::default().with_domain("a", Ok(in_order(&targets)));
+        let domain =
+            |count: usize| World::default().with_domain("a", Ok(in_order(&targets[..count])));
+        // One for the records, and nine times two.
+        let steps = run(&domain(9), config(&["a"]), None);
+        assert_eq!(steps.len(), 1 + 9 + 1);
+        let steps = run(&domain(10), config(&["a"]), None);
+        assert_eq!(
+            steps[9..],
+            ["kms8.a:1688 fails".into(), "used up".into(), unavailable()]
+        );
+        // A name is looked up once, for all its ports.
+        let ports = (0..32).map(|n| SrvRecord::new(n, 0, 1 + n, name("kms1.a")));
+        let world = World::default().with_domain("a", Ok(ports.collect()));
         let steps = run(&world, config(&["a"]), None);
         assert_eq!(steps.len(), 1 + 32 + 1);
-        assert_eq!(steps[32], "kms31.a:1688 fails");
+    }
+
+    #[test]
+    fn limit_32_records_of_one_answer_are_used() {
+        let ports = (0..1000).map(|n| SrvRecord::new(n, 0, 1 + n, name("kms1.a")));
+        let world = World::default().with_domain("a", Ok(ports.collect()));
+        let steps = run(&world, config(&["a"]), None);
+        assert_eq!(steps.len(), 1 + 32 + 1);
+        assert_eq!(steps[32], "kms1.a:32 fails");
     }
 
     #[test]
@@ -369,34 +443,78 @@ mod lookups {
         let mut discovery = Discovery::new(config(&["a", "b", "c"]), None);
         discovery.start(at(1000));
         assert_eq!(discovery.poll_timeout(), None);
-        let Some(Action::Lookup(a)) = discovery.poll_action() else {
+        let Some(Action::Lookup(a)) = discovery.poll_action(entropy) else {
             panic!("no lookup");
         };
         assert_eq!(discovery.poll_timeout(), Some(at(11_000)));
-        discovery.handle_lookup(&a, Ok(in_order(&["kms1.a"])), entropy, at(7000));
+        let records = LookupAnswer::new(in_order(&["kms1.a"]), TTL);
+        discovery.handle_lookup(&a, Ok(records), at(4000));
+        let Some(Action::Addresses { name, .. }) = discovery.poll_action(entropy) else {
+            panic!("no address lookup");
+        };
+        assert_eq!(discovery.poll_timeout(), Some(at(11_000)));
+        discovery.handle_addresses(&name, found(&["192.0.2.7"]), at(7000));
         // The time that a host takes does not count.
-        assert_eq!(
-            discovery.poll_action(),
-            Some(Action::Connect(host("kms1.a")))
-        );
+        let Some(Action::Connect { host, .. }) = discovery.poll_action(entropy) else {
+            panic!("no host");
+        };
         assert_eq!(discovery.poll_timeout(), None);
-        discovery.handle_failure(&host("kms1.a"), at(60_000));
-        assert!(matches!(discovery.poll_action(), Some(Action::Lookup(_))));
+        discovery.handle_failure(&host, at(60_000));
+        assert!(matches!(
+            discovery.poll_action(entropy),
+            Some(Action::Lookup(_))
+        ));
         assert_eq!(discovery.poll_timeout(), Some(at(64_000)));
         discovery.handle_timeout(at(63_999));
-        assert_eq!(discovery.poll_action(), None);
+        assert_eq!(discovery.poll_action(entropy), None);
         discovery.handle_timeout(at(64_000));
         let status = StatusCode::VL_BINDING_SERVICE_UNAVAILABLE;
-        assert_eq!(discovery.poll_action(), Some(Action::Exhausted(status)));
+        assert_eq!(
+            discovery.poll_action(entropy),
+            Some(Action::Exhausted(status))
+        );
         assert_eq!(discovery.poll_timeout(), None);
+        let told: Vec<String> = core::iter::from_fn(|| discovery.poll_event())
+            .map(|event| event.to_string())
+            .collect();
+        assert!(
+            told[0].starts_with("_vlmcs._tcp.b: 0x800705B4 ")
+                && told[1].contains("used up, after 4 queries and 10 s"),
+            "{told:?}"
+        );
         // A new start has its time again.
         discovery.start(at(70_000));
-        assert!(matches!(discovery.poll_action(), Some(Action::Lookup(_))));
+        assert!(matches!(
+            discovery.poll_action(entropy),
+            Some(Action::Lookup(_))
+        ));
         discovery.handle_timeout(at(80_000));
         assert_eq!(
-            discovery.poll_action(),
+            discovery.poll_action(entropy),
             Some(Action::Exhausted(StatusCode::TIMEOUT))
         );
+    }
+
+    #[test]
+    fn a_host_whose_addresses_take_too_long_is_skipped_with_that_reason() {
+        let entropy = &mut SeededEntropy::new(1);
+        let mut discovery = Discovery::new(config(&["a"]), Some(host("old")));
+        discovery.start(NOW);
+        assert!(matches!(
+            discovery.poll_action(entropy),
+            Some(Action::Addresses { .. })
+        ));
+        let end = discovery.poll_timeout().unwrap();
+        discovery.handle_timeout(end);
+        assert_eq!(
+            discovery.poll_action(entropy),
+            Some(Action::Exhausted(
+                StatusCode::VL_BINDING_SERVICE_UNAVAILABLE
+            ))
+        );
+        let told = discovery.poll_event().unwrap().to_string();
+        assert!(told.starts_with("old:1688: 0x800705B4 "), "{told}");
+        assert_eq!(discovery.cached(), Some(&host("old")));
     }
 
     #[test]
@@ -412,31 +530,51 @@ mod lookups {
         let entropy = &mut SeededEntropy::new(1);
         let mut discovery = Discovery::new(config(&["a"]), Some(host("old")));
         let (wanted, other) = (name("_vlmcs._tcp.a"), name("_vlmcs._tcp.b"));
-        discovery.handle_lookup(&wanted, Ok(in_order(&["kms9.a"])), entropy, NOW);
+        let records = |targets| Ok(LookupAnswer::new(in_order(targets), TTL));
+        let connect = |text| {
+            Some(Action::Connect {
+                host: host(text),
+                addresses: vec!["192.0.2.7:1688".parse().unwrap()],
+            })
+        };
+        let find = |text| {
+            Some(Action::Addresses {
+                name: name(text),
+                search: false,
+            })
+        };
+        discovery.handle_lookup(&wanted, records(&["kms9.a"]), NOW);
+        discovery.handle_addresses(&name("old"), found(&["192.0.2.9"]), NOW);
         discovery.handle_success(&host("kms9.a"));
-        assert_eq!(discovery.poll_action(), None);
+        assert_eq!(discovery.poll_action(entropy), None);
         discovery.start(NOW);
-        assert_eq!(discovery.poll_action(), Some(Action::Connect(host("old"))));
+        assert_eq!(discovery.poll_action(entropy), find("old"));
+        discovery.handle_addresses(&name("kms9.a"), found(&["192.0.2.9"]), NOW);
+        discovery.handle_lookup(&wanted, records(&["kms9.a"]), NOW);
+        discovery.handle_failure(&host("old"), NOW);
+        assert_eq!(discovery.poll_action(entropy), None);
+        discovery.handle_addresses(&name("OLD"), found(&["192.0.2.7"]), NOW);
+        assert_eq!(discovery.poll_action(entropy), connect("old"));
         discovery.handle_failure(&host("kms9.a"), NOW);
-        assert_eq!(discovery.poll_action(), None);
+        assert_eq!(discovery.poll_action(entropy), None);
         discovery.handle_failure(&host("old"), NOW);
         assert_eq!(
-            discovery.poll_action(),
+            discovery.poll_action(entropy),
             Some(Action::Lookup(wanted.clone()))
         );
-        discovery.handle_lookup(&other, Ok(in_order(&["kms9.a"])), entropy, NOW);
-        assert_eq!(discovery.poll_action(), None);
-        discovery.handle_lookup(&wanted, Ok(in_order(&["kms1.a"])), entropy, NOW);
-        discovery.handle_lookup(&wanted, Ok(in_order(&["kms9.a"])), entropy, NOW);
-        assert_eq!(
-            discovery.poll_action(),
-            Some(Action::Connect(host("kms1.a")))
-        );
+        discovery.handle_lookup(&other, records(&["kms9.a"]), NOW);
+        assert_eq!(discovery.poll_action(entropy), None);
+        discovery.handle_lookup(&wanted, records(&["kms1.a"]), NOW);
+        discovery.handle_lookup(&wanted, records(&["kms9.a"]), NOW);
+        assert_eq!(discovery.poll_action(entropy), find("kms1.a"));
+        discovery.handle_addresses(&name("kms1.a"), found(&["192.0.2.7"]), NOW);
+        discovery.handle_addresses(&name("kms1.a"), found(&["192.0.2.9"]), NOW);
+        assert_eq!(discovery.poll_action(entropy), connect("kms1.a"));
         discovery.handle_success(&host("kms9.a"));
         assert_eq!(discovery.cached(), Some(&host("old")));
         discovery.handle_success(&host("kms1.a"));
         discovery.handle_failure(&host("kms1.a"), NOW);
-        assert_eq!(discovery.poll_action(), None);
+        assert_eq!(discovery.poll_action(entropy), None);
         assert_eq!(discovery.cached(), Some(&host("kms1.a")));
     }
 }

@@ -221,13 +221,13 @@ impl EngineClient {
             virtual_machine: false,
         };
         let config = DiscoveryConfig {
-            pinned: Some("kms1".parse().unwrap()),
+            pinned: Some("192.0.2.7".parse().unwrap()),
             ..DiscoveryConfig::default()
         };
         let discovery = Discovery::new(config, None);
         let mut engine = Engine::new(subject, license, discovery, verifier(setup));
         engine.start(now, &mut entropy);
-        let Some(Action::Connect(host)) = engine.poll_action(now, &mut entropy) else {
+        let Some(Action::Connect { host, .. }) = engine.poll_action(now, &mut entropy) else {
             panic!("the pinned host is not asked");
         };
         engine.handle_connected(&host, now, &mut entropy);

@@ -78,7 +78,7 @@ async fn a_host_publishes_itself_and_clients_find_it_by_its_domain() {
         }
     );
     let lines = format!(
-        "domains = [\"{DOMAIN}\"]\nnameserver = \"{}\"\n",
+        "domains = [\"{DOMAIN}\"]\nnameserver = \"{}\"\nallow_loopback = true\n",
         dns.address()
     );
     for name in ["one", "two"] {

@@ -39,7 +39,7 @@ impl World {
         let root = self.folder.path().join("ca").join(ROOT_FILE);
         let mut text = format!(
             "root = {root:?}\nproduct = {:?}\nstate = \"{}.state\"\nmachine_name = \"{}.{}\"\n\
-             nameserver = \"{}\"\ndomains = [{:?}]\ncaching = {}\n",
+             nameserver = \"{}\"\nallow_loopback = true\ndomains = [{:?}]\ncaching = {}\n",
             plan.product,
             plan.name,
             plan.name,
