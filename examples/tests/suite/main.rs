@@ -13,6 +13,7 @@ mod crash;
 mod daemon;
 mod dns_servers;
 mod foreign_peers;
+mod guide;
 mod half_sent;
 mod host_clients;
 mod host_events;
