@@ -391,19 +391,24 @@ mod tests {
     }
 
     #[test]
-    fn limit_removals_more_than_an_hour_apart_are_no_fight() {
-        let times = PublishTimes {
-            look: Duration::from_millis(30 * MINUTE + 1),
-            ..PublishTimes::default()
-        };
-        let mut schedule = PublishSchedule::new(times, Tick::ZERO);
-        for _ in 0..50 {
-            let now = next(&mut schedule, Publish);
-            schedule.handle_published(at(now));
-            let now = next(&mut schedule, Look);
-            schedule.handle_seen(Seen::Absent, at(now));
+    fn limit_removals_just_an_hour_apart_are_a_fight_and_beyond_they_are_none() {
+        for (look, stops) in [(30 * MINUTE, true), (30 * MINUTE + 1, false)] {
+            let times = PublishTimes {
+                look: Duration::from_millis(look),
+                ..PublishTimes::default()
+            };
+            let mut schedule = PublishSchedule::new(times, Tick::ZERO);
+            for removal in 1..=50 {
+                let now = next(&mut schedule, Publish);
+                schedule.handle_published(at(now));
+                let now = next(&mut schedule, Look);
+                schedule.handle_seen(Seen::Absent, at(now));
+                assert_eq!(schedule.is_stopped(), stops && removal == 3);
+                if schedule.is_stopped() {
+                    break;
+                }
+            }
         }
-        assert!(!schedule.is_stopped());
     }
 
     #[test]

@@ -108,11 +108,19 @@ fn a_page_is_read_into_its_steps() {
 
 #[test]
 fn what_is_printed_must_be_as_told_but_for_dots() {
-    let told = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let told = |lines: &[&str]| {
+        lines
+            .iter()
+            .map(|line| (*line).to_owned())
+            .collect::<Vec<_>>()
+    };
     assert!(is_as_told(&told(&["a", "b"]), &["a", "b "]));
     assert!(!is_as_told(&told(&["a"]), &["a", "b"]));
     assert!(!is_as_told(&told(&["a", "b"]), &["a"]));
-    assert!(is_as_told(&told(&["...", "b", "..."]), &["a", "b", "c", "d"]));
+    assert!(is_as_told(
+        &told(&["...", "b", "..."]),
+        &["a", "b", "c", "d"]
+    ));
     assert!(is_as_told(&told(&["...", "b"]), &["b"]));
     assert!(!is_as_told(&told(&["...", "b", "..."]), &["a", "c"]));
 }
