@@ -1,7 +1,7 @@
 //! Where a page's commands run: folders, addresses and ports in place of those in its examples, a BIND that
 //! stands ready as a distribution installs it, and a host that is certified.
 
-use super::page::Step;
+use super::page::{Step, is_as_told};
 use crate::support::{CLIENT, Folder, HOST, LONG, RunningHost, command, run, start};
 use kms_testkit::process::{ChildGuard, Stream};
 use std::{
@@ -50,7 +50,7 @@ impl Place {
         let mut named = command("named");
         named.args(["-g", "-c", &format!("{etc}/named.conf")]);
         let mut named = start(named);
-        logs(&mut named, "running").await;
+        logs(&mut named, " running").await;
         Self {
             folder,
             ports,
@@ -85,13 +85,10 @@ impl Place {
             .replace("/etc/kms", &format!("{folder}/etc-kms"))
     }
 
-    /// Does one step, and what was printed where that is not as the page tells.
-    pub(super) async fn follow(&mut self, step: &Step) -> Option<String> {
+    /// Does one step, and compares what is printed with what the page tells.
+    pub(super) async fn follow(&mut self, step: &Step) {
         match step {
-            Step::File { path, text } => {
-                fs::write(self.here(path), self.here(text)).unwrap();
-                None
-            }
+            Step::File { path, text } => fs::write(self.here(path), self.here(text)).unwrap(),
             Step::Run {
                 command,
                 prints,
@@ -102,24 +99,23 @@ impl Place {
                 let outcome = run(shell).await;
                 let told: Vec<String> = prints.iter().map(|line| self.here(line)).collect();
                 let printed: Vec<&str> = outcome.stdout.lines().collect();
+                assert!(
+                    outcome.code == Some(*code) && is_as_told(&told, &printed),
+                    "{code} is wanted, and:\n{}\n\n{outcome}",
+                    told.join("\n")
+                );
                 if command.contains("reconfig") {
                     logs(&mut self.named, "any newly configured zones are now loaded").await;
                 }
-                let is_as_told =
-                    outcome.code == Some(*code) && super::page::is_as_told(&told, &printed);
-                (!is_as_told).then(|| format!("told:\n{}\n{outcome}", told.join("\n")))
             }
-            Step::Note(note) => {
-                match note.as_str() {
-                    "the host starts" => {
-                        let host = start(self.folder.command(HOST, "--config etc-kms/host.toml"));
-                        self.host = Some(RunningHost::listening(host).await);
-                    }
-                    "the host is stopped" => self.host.take().unwrap().stop().await,
-                    other => panic!("the page has a comment that is not known: {other}"),
+            Step::Note(note) => match note.as_str() {
+                "the host starts" => {
+                    let host = start(self.folder.command(HOST, "--config etc-kms/host.toml"));
+                    self.host = Some(RunningHost::listening(host).await);
                 }
-                None
-            }
+                "the host is stopped" => self.host.take().unwrap().stop().await,
+                other => panic!("the page has a comment that is not known: {other}"),
+            },
         }
     }
 }
@@ -143,7 +139,7 @@ fn shell(script: &str) -> Command {
 async fn logs(named: &mut ChildGuard, text: &str) {
     named
         .wait_for_line(LONG, |line| {
-            line.stream == Stream::Stderr && line.text.contains(text)
+            line.stream == Stream::Stderr && line.text.ends_with(text)
         })
         .await
         .unwrap_or_else(|error| panic!("named does not log {text:?}: {error}"));
