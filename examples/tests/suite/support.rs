@@ -282,9 +282,10 @@ impl RunningHost {
         assert_eq!(self.child.wait(LONG).await.unwrap().code(), Some(0));
     }
 
-    /// Waits until it logs a line with this text.
+    /// Waits until it logs a line with this text; when asked again, for another one.
     pub(crate) async fn logs(&mut self, text: &str) {
-        if self.logged.contains(text) {
+        if let Some(place) = self.logged.find(text) {
+            self.logged.replace_range(place..place + text.len(), "");
             return;
         }
         self.child

@@ -2,9 +2,11 @@
 
 use core::time::Duration;
 use kms_host::{
-    MemoryStore, Metrics, SqliteStore, Store, StoredSettings,
+    HostService, MemoryRecords, MemoryStore, Metrics, PublishedRecords, SqliteStore, Store,
+    StoredSettings,
     store::sqlite::{OpenError, RunningHost, StoreReader},
 };
+use kms_service::SystemClock;
 use std::{
     sync::{
         Arc,
@@ -22,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOKS_FOR_DUPLICATES: u32 = 300;
 
 /// A store that the commands beside the host can read, or none.
-pub(crate) trait Diary: Store {
+pub(crate) trait Diary: Store + Sized {
     /// Writes down what the host says of itself, in its turn. The future ends when it is kept, or
     /// cannot be; it may be dropped.
     fn write(&self, host: RunningHost) -> impl Future<Output = ()> + Send + 'static;
@@ -33,6 +35,11 @@ pub(crate) trait Diary: Store {
     /// # Errors
     /// When it cannot be read.
     fn watch(&self, metrics: Arc<Metrics>) -> Result<SettingsWatch, OpenError>;
+
+    /// Where what was published is remembered.
+    fn published_records(
+        service: &Arc<HostService<Self, SystemClock>>,
+    ) -> Arc<dyn PublishedRecords>;
 }
 
 impl Diary for MemoryStore {
@@ -46,6 +53,12 @@ impl Diary for MemoryStore {
             changes,
             looking: None,
         })
+    }
+
+    fn published_records(
+        _service: &Arc<HostService<Self, SystemClock>>,
+    ) -> Arc<dyn PublishedRecords> {
+        Arc::new(MemoryRecords::default())
     }
 }
 
@@ -95,6 +108,12 @@ impl Diary for SqliteStore {
                 thread: Some(thread),
             }),
         })
+    }
+
+    fn published_records(
+        service: &Arc<HostService<Self, SystemClock>>,
+    ) -> Arc<dyn PublishedRecords> {
+        Arc::clone(service) as _
     }
 }
 

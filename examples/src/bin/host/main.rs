@@ -21,6 +21,7 @@ mod sockets;
 mod start;
 mod status;
 mod store;
+mod withdraw;
 
 use clap::{Parser, Subcommand};
 use examples::{cli, sysexits};
@@ -38,6 +39,7 @@ Examples:
   host --config host.toml status --detail
   host --config host.toml events --follow
   host --config host.toml set activation-interval 120
+  host --config host.toml publish --dry-run
   host catalogue --json
 
 The smallest configuration:
@@ -82,8 +84,10 @@ enum Command {
     },
     /// Changes a setting of the host, also while it runs.
     Set(set::Arguments),
-    /// Publishes the host in DNS once, or says what to enter by hand.
+    /// Publishes the host in DNS once, or says what would be sent, or what to enter by hand.
     Publish(publish::Arguments),
+    /// Takes the host's records out of DNS; a running host publishes no more from then on.
+    Withdraw(withdraw::Arguments),
     /// Writes a verified copy of the store to a new file, also while the host runs.
     Backup {
         /// The new file.
@@ -128,6 +132,7 @@ fn main() -> ExitCode {
         Some(Command::Duplicates { json }) => clients::duplicates(config, json),
         Some(Command::Set(arguments)) => set::set(config, &arguments),
         Some(Command::Publish(arguments)) => publish::publish(config, &arguments),
+        Some(Command::Withdraw(arguments)) => withdraw::withdraw(config, &arguments),
         Some(Command::Backup { to }) => store::backup(config, &to),
         Some(Command::Repair) => store::repair(config),
         None => start::serve(config),

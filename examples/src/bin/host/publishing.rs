@@ -1,12 +1,14 @@
 //! Publishing in DNS while the host serves: on, off, and anew after a change.
 
+use crate::diary::Diary;
 use core::net::SocketAddr;
 use kms_core::{Clock as _, StatusCode};
 use kms_host::{
-    DnsConfig, HostEvent, HostService, Publisher, PublisherError, Store,
-    store::sqlite::PublishResult,
+    DnsConfig, HostEvent, HostService, PublishedRecords, Publisher, PublisherError,
+    PublisherHandle, store::sqlite::PublishResult,
 };
 use kms_service::{OsEntropy, SystemClock};
+use kms_srv::DomainName;
 use kms_trust::HostIdentity;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -16,6 +18,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub(crate) struct Publishing<S> {
     service: Arc<HostService<S, SystemClock>>,
     listening: Vec<SocketAddr>,
+    // Also while nothing is published: what was published before is to be replaced later.
+    records: Arc<dyn PublishedRecords>,
     running: Option<Running>,
     results: Arc<Results>,
 }
@@ -28,19 +32,18 @@ struct Results {
 }
 
 struct Running {
-    // What was published from, to see a change.
-    dns: DnsConfig,
-    name: Option<String>,
+    handle: PublisherHandle,
     _stop: DropGuard,
 }
 
-impl<S: Store> Publishing<S> {
+impl<S: Diary> Publishing<S> {
     /// Nothing is published yet.
     pub(crate) fn new(
         service: Arc<HostService<S, SystemClock>>,
         listening: Vec<SocketAddr>,
     ) -> Self {
         Self {
+            records: S::published_records(&service),
             service,
             listening,
             running: None,
@@ -48,29 +51,38 @@ impl<S: Store> Publishing<S> {
         }
     }
 
-    /// Publishes as `dns` says from now on, at once if that is a change; `None` stops it, and leaves
-    /// the record in DNS.
+    /// Publishes as `dns` says from now on, and replaces at once what differs from what was published;
+    /// `None` stops it, and leaves the record in DNS.
     ///
     /// # Errors
     /// When it cannot be published so. What was published before still is.
     pub(crate) fn set(&mut self, dns: Option<&DnsConfig>) -> Result<(), PublisherError> {
         let Some(dns) = dns else {
             self.running = None;
-            self.results.forget();
+            self.results.retain(|_| false);
             return Ok(());
         };
         let identity = self.service.identity();
         let name = identity.as_deref().map(HostIdentity::name);
-        let same = |running: &Running| running.dns == *dns && running.name.as_deref() == name;
-        if self.running.as_ref().is_some_and(same) {
+        if let Some(running) = &self.running {
+            running.handle.change(dns, &self.listening, name)?;
+            let host = dns
+                .host_name
+                .clone()
+                .or_else(|| name.and_then(|name| name.parse().ok()));
+            let entries = dns
+                .domains
+                .or_home(host.and_then(|host| home(&host)).as_ref());
+            self.results
+                .retain(|domain| entries.iter().any(|entry| entry.domain == *domain));
             return Ok(());
         }
-        let publisher = Publisher::new(dns, &self.listening, name)?;
+        let publisher = Publisher::new(dns, &self.listening, name)?
+            .with_records(Arc::clone(&self.records))
+            .with_metrics(Arc::clone(self.service.metrics()));
         let stop = CancellationToken::new();
-        self.results.forget();
         self.running = Some(Running {
-            dns: dns.clone(),
-            name: name.map(str::to_owned),
+            handle: publisher.handle(),
             _stop: stop.clone().drop_guard(),
         });
         let (service, results) = (Arc::clone(&self.service), Arc::clone(&self.results));
@@ -102,6 +114,12 @@ impl<S: Store> Publishing<S> {
     }
 }
 
+/// The domain that a host's name lies in.
+pub(crate) fn home(host: &DomainName) -> Option<DomainName> {
+    let labels: Vec<&str> = host.labels().skip(1).collect();
+    labels.join(".").parse().ok()
+}
+
 impl Results {
     fn take(&self, event: &HostEvent) {
         let (domain, code) = match event {
@@ -123,8 +141,8 @@ impl Results {
         self.changed.notify_one();
     }
 
-    fn forget(&self) {
-        self.lock().clear();
+    fn retain(&self, wanted: impl Fn(&DomainName) -> bool) {
+        self.lock().retain(|result| wanted(&result.domain));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<PublishResult>> {

@@ -179,7 +179,10 @@ impl<S: Diary> Running<S> {
     fn obey(&mut self) {
         let stored = self.settings.current();
         self.service.apply(&stored);
-        if let Err(error) = self.publish(&stored) {
+        // The other settings are no reason to read the key anew.
+        if wants_publishing(&stored) != self.publishing.is_on()
+            && let Err(error) = self.publish(&stored)
+        {
             tracing::error!(%error, "it cannot be published as was set");
         }
         tracing::info!(?stored, "settings changed");
@@ -225,9 +228,9 @@ impl<S: Diary> Running<S> {
 
     /// Publishes as the configuration and the administrator say.
     pub(crate) fn publish(&mut self, stored: &StoredSettings) -> Result<(), PublisherError> {
-        let wanted = stored.dns_publishing.unwrap_or(true);
-        let dns = self.config.dns.as_ref().filter(|_| wanted);
-        self.publishing.set(dns)
+        let dns = self.config.dns.as_ref();
+        self.publishing
+            .set(dns.filter(|_| wants_publishing(stored)))
     }
 
     /// Writes down for others what the host does, if that changed.
@@ -283,6 +286,11 @@ impl<S: Diary> Running<S> {
         let _ = write!(status, "; {total} requests, {failed} failed");
         status
     }
+}
+
+/// Whether a host publishes itself that is configured to.
+fn wants_publishing(stored: &StoredSettings) -> bool {
+    stored.dns_publishing.unwrap_or(true)
 }
 
 fn ticks(every: Option<Duration>) -> Option<tokio::time::Interval> {

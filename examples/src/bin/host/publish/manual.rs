@@ -98,9 +98,8 @@ fn advice(here: Option<&Here>) -> String {
             "The host publishes nothing by itself: that is turned off.".to_owned()
         }
         Some(here) => format!(
-            "Then keep the host from publishing by itself, {off}:\n\n\
-             host --config {} set dns-publishing off",
-            here.path.display()
+            "Then keep the host from publishing by itself, {off}:\n\n{}",
+            here.command("set dns-publishing off")
         ),
         None => format!(
             "Then keep the host from publishing by itself, {off}: leave [dns] out of its \

@@ -1,40 +1,60 @@
 //! `host publish`: once, now.
 
 use super::results::{self, Done};
-use crate::here::Here;
-use examples::{
-    cli::{self, Ended},
-    sysexits,
-};
+use crate::here::{self, Here};
+use examples::cli::{self, Ended};
 use kms_core::StatusCode;
-use kms_host::HostEvent;
+use kms_host::{HostEvent, PublishPlan};
 use kms_service::{OsEntropy, SystemClock};
+use kms_srv::DomainName;
 use std::path::Path;
+
+/// Published, and not.
+const PUBLISHED: u16 = 12294;
+const FAILED: u16 = 12293;
+
+type Planned = (DomainName, Result<PublishPlan, StatusCode>);
 
 pub(super) fn once(config: Option<&Path>, json: bool) -> Result<u8, Ended> {
     let here = Here::read(config)?;
     let publisher = here.publisher()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Ended::new(sysexits::OS, error))?;
-    let events = runtime.block_on(publisher.publish(&SystemClock, &mut OsEntropy));
-    let done: Vec<Done> = events.iter().filter_map(done).collect();
+    let (plans, events) = here::runtime()?.block_on(async {
+        let plans = publisher.plan().await;
+        // Where nothing can be planned there is nothing to send, and to ask again takes its time.
+        if plans.iter().all(|(_, plan)| plan.is_err()) {
+            return (plans, Vec::new());
+        }
+        let events = publisher.publish(&SystemClock, &mut OsEntropy).await;
+        (plans, events)
+    });
+    let done: Vec<Done> = plans.iter().map(|planned| tell(planned, &events)).collect();
     results::print(&done, json)?;
     if !json && here.stored.dns_publishing == Some(false) {
-        cli::print(
-            "publishing by the host itself is off: nothing keeps these records up; to turn it on: \
-             host set dns-publishing on",
-        );
+        cli::print(format_args!(
+            "publishing is turned off: no host keeps these records up; to turn it on: {}",
+            here.command("set dns-publishing on")
+        ));
     }
-    Ok(results::exit_code(&done))
+    Ok(results::exit_code_of(&done))
 }
 
-fn done(event: &HostEvent) -> Option<Done> {
-    let (domain, code) = match event {
-        HostEvent::Published { domain } => (domain, StatusCode::OK),
-        HostEvent::PublishFailed { code, domain } => (domain, *code),
-        _ => return None,
+/// What came of it in the domain that this was planned for.
+fn tell((domain, plan): &Planned, events: &[HostEvent]) -> Done {
+    let tried = events.iter().find_map(|event| match event {
+        HostEvent::Published { domain: of } if of == domain => Some(StatusCode::OK),
+        HostEvent::PublishFailed { code, domain: of } if of == domain => Some(*code),
+        _ => None,
+    });
+    let code = tried.or_else(|| plan.as_ref().err().copied());
+    let code = code.unwrap_or(StatusCode::DNS_RESPONSE_CODES_BASE);
+    let event = if code == StatusCode::OK {
+        PUBLISHED
+    } else {
+        FAILED
     };
-    Some(Done::new(event.id(), domain, code))
+    let done = Done::new(domain, code).with_event(event);
+    match plan {
+        Ok(plan) => done.with_place(plan.zone(), plan.servers().first()),
+        Err(_) => done,
+    }
 }

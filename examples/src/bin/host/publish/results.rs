@@ -1,6 +1,6 @@
 //! What came of it, domain by domain.
 
-use core::fmt;
+use core::{fmt, net::SocketAddr};
 use examples::{
     cli::{self, Ended},
     sysexits,
@@ -11,9 +11,14 @@ use serde::Serialize;
 
 /// What came of it in one domain.
 #[derive(Serialize)]
-pub(super) struct Done {
-    event: u16,
+pub(crate) struct Done {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<u16>,
     domain: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    primary: Option<String>,
     code: String,
     symbol: Option<&'static str>,
     what_to_do: Option<&'static str>,
@@ -22,30 +27,55 @@ pub(super) struct Done {
 }
 
 impl Done {
-    pub(super) fn new(event: u16, domain: &DomainName, code: StatusCode) -> Self {
-        let known = code.info();
+    pub(crate) fn new(domain: &DomainName, status: StatusCode) -> Self {
+        let known = status.info();
         Self {
-            event,
+            event: None,
             domain: domain.to_string(),
-            code: format!("0x{:08X}", code.0),
+            zone: None,
+            primary: None,
+            code: format!("0x{:08X}", status.0),
             symbol: known.map(|known| known.symbol),
             what_to_do: known
-                .filter(|_| !code.is_success())
+                .filter(|_| !status.is_success())
                 .map(|known| known.remedy),
-            status: code,
+            status,
         }
+    }
+
+    /// With the documented number of the event that tells of it.
+    pub(crate) fn with_event(self, id: u16) -> Self {
+        let event = Some(id);
+        Self { event, ..self }
+    }
+
+    /// With the zone, and its primary, as far as they were found.
+    pub(crate) fn with_place(self, zone: &DomainName, primary: Option<&SocketAddr>) -> Self {
+        Self {
+            zone: Some(zone.to_string()),
+            primary: primary.map(ToString::to_string),
+            ..self
+        }
+    }
+
+    pub(crate) fn succeeded(&self) -> bool {
+        self.status == StatusCode::OK
     }
 }
 
 impl fmt::Display for Done {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            event,
-            domain,
-            status,
-            ..
-        } = self;
-        write!(f, "{event} {domain}: {status}")?;
+        if let Some(event) = self.event {
+            write!(f, "{event} ")?;
+        }
+        f.write_str(&self.domain)?;
+        if let Some(zone) = &self.zone {
+            write!(f, ", zone {zone}")?;
+        }
+        if let Some(primary) = &self.primary {
+            write!(f, ", primary {primary}")?;
+        }
+        write!(f, ": {}", self.status)?;
         if let Some(remedy) = self.what_to_do {
             write!(f, "; what to do: {remedy}")?;
         }
@@ -54,7 +84,7 @@ impl fmt::Display for Done {
 }
 
 /// One line for each domain, or all as JSON.
-pub(super) fn print(done: &[Done], json: bool) -> Result<(), Ended> {
+pub(crate) fn print(done: &[Done], json: bool) -> Result<(), Ended> {
     if json {
         return cli::print_json(&done);
     }
@@ -62,9 +92,9 @@ pub(super) fn print(done: &[Done], json: bool) -> Result<(), Ended> {
     Ok(())
 }
 
-/// 0 when it worked everywhere, else that of the failure which people must mend soonest.
-pub(super) fn exit_code(done: &[Done]) -> u8 {
-    let codes: Vec<u8> = done.iter().map(|done| code_of(done.status)).collect();
+/// 0 when it worked everywhere, else that of the failure which another try mends least.
+pub(crate) fn exit_code<'a>(statuses: impl IntoIterator<Item = &'a StatusCode>) -> u8 {
+    let codes: Vec<u8> = statuses.into_iter().copied().map(code_of).collect();
     [
         sysexits::PERMISSION,
         sysexits::UNAVAILABLE,
@@ -75,6 +105,11 @@ pub(super) fn exit_code(done: &[Done]) -> u8 {
     .unwrap_or(cli::DONE)
 }
 
+/// The exit code of what came of it.
+pub(crate) fn exit_code_of(done: &[Done]) -> u8 {
+    exit_code(done.iter().map(|done| &done.status))
+}
+
 fn code_of(status: StatusCode) -> u8 {
     match status {
         StatusCode::OK => cli::DONE,
@@ -83,7 +118,10 @@ fn code_of(status: StatusCode) -> u8 {
         | StatusCode::DNS_BADSIG
         | StatusCode::DNS_BADKEY
         | StatusCode::DNS_BADTIME => sysexits::PERMISSION,
-        StatusCode::DNS_SERVER_FAILURE | StatusCode::TIMEOUT => sysexits::TEMPORARY,
+        // The last says that the store could not keep what is published.
+        StatusCode::DNS_SERVER_FAILURE | StatusCode::TIMEOUT | StatusCode::BUSY => {
+            sysexits::TEMPORARY
+        }
         _ => sysexits::UNAVAILABLE,
     }
 }
@@ -92,24 +130,21 @@ fn code_of(status: StatusCode) -> u8 {
 mod tests {
     use super::*;
 
-    fn code(statuses: &[StatusCode]) -> u8 {
-        let domain: DomainName = "contoso.test".parse().unwrap();
-        let done: Vec<Done> = statuses
-            .iter()
-            .map(|&status| Done::new(12293, &domain, status))
-            .collect();
-        exit_code(&done)
-    }
-
     #[test]
     fn what_another_try_cannot_mend_decides_the_exit_code() {
         use StatusCode as S;
-        assert_eq!(code(&[S::OK, S::OK]), 0);
-        assert_eq!(code(&[S::OK, S::TIMEOUT]), 75);
-        assert_eq!(code(&[S::DNS_SERVER_FAILURE, S::DNS_NOTZONE]), 69);
-        assert_eq!(code(&[S::DNS_BAD_PACKET, S::OK]), 69);
-        for refused in [S::DNS_REFUSED, S::DNS_BADKEY, S::DNS_BADSIG, S::DNS_BADTIME] {
-            assert_eq!(code(&[S::TIMEOUT, refused, S::DNS_NOTZONE]), 77);
+        assert_eq!(exit_code(&[S::OK, S::OK]), 0);
+        assert_eq!(exit_code(&[S::OK, S::TIMEOUT]), 75);
+        assert_eq!(exit_code(&[S::DNS_SERVER_FAILURE, S::DNS_NOTZONE]), 69);
+        assert_eq!(exit_code(&[S::DNS_BAD_PACKET, S::OK]), 69);
+        for refused in [
+            S::DNS_REFUSED,
+            S::DNS_NOTAUTH,
+            S::DNS_BADKEY,
+            S::DNS_BADSIG,
+            S::DNS_BADTIME,
+        ] {
+            assert_eq!(exit_code(&[S::TIMEOUT, refused, S::DNS_NOTZONE]), 77);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is published, without asking anybody: from the command line, the configuration, the
 //! certificate and the store.
 
-use crate::here::Here;
+use crate::{here::Here, publishing};
 use core::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU16,
@@ -151,8 +151,7 @@ impl Told {
             Some(configured) if told.entries().is_empty() => configured.clone(),
             _ => told,
         };
-        let home: Vec<&str> = host.labels().skip(1).collect();
-        let entries = list.or_home(home.join(".").parse().ok().as_ref());
+        let entries = list.or_home(publishing::home(host).as_ref());
         if entries.is_empty() {
             return Err(Ended::new(
                 sysexits::USAGE,
