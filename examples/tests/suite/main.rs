@@ -21,6 +21,8 @@ mod host_publish;
 mod host_set;
 mod host_status;
 mod host_store;
+#[cfg(target_os = "linux")]
+mod netns;
 mod peer;
 mod scenarios;
 mod support;
