@@ -188,7 +188,13 @@ fn sign(message: &mut Message, key: &TsigKey, now: Timestamp) -> Result<Signed, 
     message.finalize(&signer, time).map_err(library_fault)?;
     let signature = message.signature().ok_or(UpdateError::Message)?;
     let mac = signature.data.mac.clone();
-    Ok(Signed { signer, mac, time })
+    let id = message.metadata.id;
+    Ok(Signed {
+        signer,
+        mac,
+        time,
+        id,
+    })
 }
 
 fn name(name: &DomainName) -> Result<Name, UpdateError> {

@@ -1,8 +1,10 @@
+use crate::Update;
 use alloc::vec::Vec;
 use core::fmt;
 use hickory_proto::{
     op::{Message, MessageType, OpCode},
-    rr::{DNSClass, Name, Record, TSigner, rdata::TSIG},
+    rr::{DNSClass, Name, Record, RecordType, TSigner, rdata::TSIG},
+    serialize::binary::{BinDecodable as _, BinDecoder},
 };
 use kms_core::{ByteOrder, DecodeError, Reader, StatusCode, Timestamp};
 
@@ -105,9 +107,18 @@ pub(crate) fn read(
     signed: Option<&Signed>,
 ) -> Result<UpdateReply, UpdateAnswerError> {
     check_header(answer)?;
-    let message = Message::from_vec(answer).map_err(|_| UpdateAnswerError::Malformed)?;
+    let mut decoder = BinDecoder::new(answer);
+    let message = Message::read(&mut decoder).map_err(|_| UpdateAnswerError::Malformed)?;
+    // What follows the signature is not signed.
+    if !decoder.is_empty() {
+        return Err(UpdateAnswerError::Malformed);
+    }
     let metadata = &message.metadata;
-    let about_zone = message.queries.iter().all(|query| query.name() == zone);
+    let about_zone = message.queries.iter().all(|query| {
+        query.name() == zone
+            && query.query_type() == RecordType::SOA
+            && query.query_class() == DNSClass::IN
+    });
     if metadata.id != id
         || metadata.message_type != MessageType::Response
         || metadata.op_code != OpCode::Update
@@ -168,6 +179,7 @@ pub(crate) struct Signed {
     pub(crate) signer: TSigner,
     pub(crate) mac: Vec<u8>,
     pub(crate) time: u64,
+    pub(crate) id: u16,
 }
 
 /// Looks at what the DNS library does not: it allocates for the counts in the header and adds them up,
@@ -196,19 +208,23 @@ fn check_header(answer: &[u8]) -> Result<(), UpdateAnswerError> {
 }
 
 fn is_authentic(answer: &[u8], record: &Record<TSIG>, signed: &Signed) -> bool {
-    // Class and time to live are not under the signature, but fixed (RFC 8945 section 4.2). And the
-    // library subtracts the fudge from the time without a look.
+    let TSIG { time, fudge, .. } = record.data;
+    // Class and time to live are not under the signature, but fixed (RFC 8945 section 4.2). The id that is
+    // signed is the original one, which only a forwarder may change. And the library subtracts
+    // the fudge from the time without a look.
     if record.dns_class != DNSClass::ANY
         || record.ttl != 0
-        || record.data.time < u64::from(record.data.fudge)
+        || record.data.oid != signed.id
+        || time < u64::from(fudge)
     {
         return false;
     }
-    signed
-        .signer
-        .verify_message_byte(answer, Some(&signed.mac), true)
-        // Both ends are within the fudge (RFC 8945 section 5.2.3); the library's range is without its end.
-        .is_ok_and(|(_, _, valid)| (valid.start..=valid.end).contains(&signed.time))
+    // A server cannot widen what we allow.
+    time.abs_diff(signed.time) <= u64::from(fudge.min(Update::FUDGE))
+        && signed
+            .signer
+            .verify_message_byte(answer, Some(&signed.mac), true)
+            .is_ok()
 }
 
 /// RFC 8945 section 5.2.3: 48 bits of seconds beside a BADTIME error.

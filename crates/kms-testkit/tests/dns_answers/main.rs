@@ -1,0 +1,11 @@
+//! What DNS servers may answer: tables of malformed and lying answers, each with what must come of it,
+//! against the publishing side of hosts and the discovering side of clients.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail as the test does"
+)]
+
+mod publisher;
+mod update;
