@@ -4,7 +4,7 @@ use super::dig;
 use crate::support::LONG;
 use core::{
     fmt,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
@@ -79,9 +79,19 @@ impl Drop for Daemon {
     }
 }
 
+/// Where a server is to listen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Listen {
+    /// On a free port of 127.0.0.1.
+    AnyPort,
+    /// Here and nowhere else.
+    At(SocketAddr),
+}
+
 /// Starts what `make` configures for an address, in `folder`, and waits until it answers for `zone` with
 /// the serial number that `make` was given, so that nobody else on that port is taken for it.
 pub(crate) async fn start(
+    listen: Listen,
     folder: &Path,
     package: &str,
     zone: &str,
@@ -89,11 +99,34 @@ pub(crate) async fn start(
 ) -> (SocketAddr, Daemon) {
     let mut log = String::new();
     for _ in 0..PORTS {
-        let address = free_port([127, 0, 0, 1].into()).unwrap();
+        let address = match listen {
+            Listen::At(address) => address,
+            Listen::AnyPort => free_port([127, 0, 0, 1].into()).unwrap(),
+        };
         let serial = next_serial();
         let command = make(address, serial);
         let mut daemon = Daemon::start(command, &folder.join("log"), package);
-        if answers(&mut daemon, address, zone, serial).await {
+        if answers(&mut daemon, address, zone, Some(serial)).await {
+            return (address, daemon);
+        }
+        log = daemon.log();
+        assert!(daemon.found_port_taken(), "{package}: {log}");
+    }
+    panic!("{package}: {PORTS} ports were taken; its last log:\n{log}");
+}
+
+/// As [`start`], for a server whose answers carry another's serial number.
+pub(crate) async fn start_resolver(
+    folder: &Path,
+    package: &str,
+    zone: &str,
+    mut make: impl FnMut(SocketAddr) -> Command,
+) -> (SocketAddr, Daemon) {
+    let mut log = String::new();
+    for _ in 0..PORTS {
+        let address = free_port([127, 0, 0, 1].into()).unwrap();
+        let mut daemon = Daemon::start(make(address), &folder.join("log"), package);
+        if answers(&mut daemon, address, zone, None).await {
             return (address, daemon);
         }
         log = daemon.log();
@@ -103,7 +136,12 @@ pub(crate) async fn start(
 }
 
 /// Whether it answers, or ends or fails before that.
-async fn answers(daemon: &mut Daemon, address: SocketAddr, zone: &str, serial: u32) -> bool {
+async fn answers(
+    daemon: &mut Daemon,
+    address: SocketAddr,
+    zone: &str,
+    serial: Option<u32>,
+) -> bool {
     let ready = async {
         let mut ticks = time::interval(POLL_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -112,7 +150,8 @@ async fn answers(daemon: &mut Daemon, address: SocketAddr, zone: &str, serial: u
             if daemon.has_ended() || daemon.found_port_taken() {
                 return false;
             }
-            if dig::serial(address, zone).await == Some(serial) {
+            let found = dig::serial(address, zone).await;
+            if found.is_some() && (serial.is_none() || found == serial) {
                 return true;
             }
         }
@@ -151,6 +190,15 @@ pub(crate) fn free_port(ip: IpAddr) -> io::Result<SocketAddr> {
         }
     }
     Err(last.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
+}
+
+/// A loopback address that no other test and no other run of them uses.
+pub(crate) fn own_loopback() -> IpAddr {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let count = LAST.fetch_add(1, Ordering::Relaxed) % 62;
+    let last = 64 * u32::from(high % 4) + count + 1;
+    Ipv4Addr::new(127, 53, low, u8::try_from(last).unwrap()).into()
 }
 
 /// A serial number that no other server of this machine has.

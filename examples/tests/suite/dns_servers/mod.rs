@@ -17,7 +17,9 @@
 mod bind;
 mod daemon;
 mod dig;
+mod discovery;
 mod foreign_eyes;
+mod host_binary;
 mod keys;
 mod knot;
 mod nsupdate;
@@ -25,6 +27,8 @@ mod power_dns;
 mod primary;
 mod publisher;
 mod publishing;
+mod real_host;
+mod unbound;
 
 /// Each behaviour as a test of each server.
 macro_rules! on_each_server {

@@ -2,7 +2,7 @@
 
 use super::{
     bind,
-    daemon::{self, Daemon},
+    daemon::{self, Daemon, Listen},
     dig, knot, power_dns,
 };
 use core::{
@@ -55,6 +55,11 @@ impl Zone {
             updates: false,
             ..Self::new(name)
         }
+    }
+
+    pub(crate) fn with_records(mut self, records: &str) -> Self {
+        records.clone_into(&mut self.records);
+        self
     }
 
     /// The zone file.
@@ -120,7 +125,7 @@ pub(crate) const STATIC: &str = "static.test";
 
 impl Primary {
     /// A server of its own with these zones.
-    pub(crate) async fn start(kind: Kind, zones: &[Zone], options: &str) -> Self {
+    pub(crate) async fn start(kind: Kind, listen: Listen, zones: &[Zone], options: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let configure: fn(&Layout<'_>) -> Command = match kind {
             Kind::Bind => bind::configure,
@@ -137,7 +142,8 @@ impl Primary {
             })
         };
         let first = &zones[0].name;
-        let (address, daemon) = daemon::start(folder.path(), kind.packages(), first, make).await;
+        let (address, daemon) =
+            daemon::start(listen, folder.path(), kind.packages(), first, make).await;
         for zone in zones {
             daemon::wait_for_zone(address, &zone.name).await;
         }
@@ -202,7 +208,7 @@ impl Kind {
         }
         let mut zones: Vec<Zone> = (0..ZONES).map(|n| Zone::new(&test_zone(n))).collect();
         zones.push(Zone::without_updates(STATIC));
-        let primary = Arc::new(Primary::start(self, &zones, "").await);
+        let primary = Arc::new(Primary::start(self, Listen::AnyPort, &zones, "").await);
         *place = Arc::downgrade(&primary);
         Shared(primary)
     }

@@ -1,8 +1,9 @@
 //! What a publishing host does to a zone, and what it says when it cannot, on each server.
 
 use super::{
+    daemon::{self, Listen},
     keys::{self, HOSTS_384, HOSTS_512, UNKNOWN, WITHOUT_RIGHTS, WRONG_SECRET},
-    primary::{Kind, STATIC, Shared},
+    primary::{Kind, Primary, STATIC, Shared, Zone},
     publishing::{PublishingHost, SlowBy},
 };
 use core::time::Duration;
@@ -22,6 +23,7 @@ super::on_each_server! {
     a_clock_that_is_wrong_by_4000_seconds_is_refused
     a_zone_that_the_server_has_not_is_refused
     a_zone_without_dynamic_updates_refuses_a_host
+    a_name_outside_the_keys_policy_is_refused_whole
 }
 
 impl Kind {
@@ -230,7 +232,61 @@ async fn a_zone_without_dynamic_updates_refuses_a_host(server: Shared) {
     assert!(server.srv(STATIC).await.is_empty());
 }
 
+/// One update has all records, so one that is refused keeps the others out as well.
+async fn a_name_outside_the_keys_policy_is_refused_whole(server: Shared) {
+    let zone = server.zone();
+    let host = PublishingHost::new(server.address, &zone, "kms1").named(&format!("kms1.{zone}"));
+    let refused = |code| format!("12293 {code}, {zone}");
+    match server.kind {
+        Kind::Bind => assert_eq!(host.publish().await, refused(REFUSED)),
+        Kind::Knot => assert_eq!(host.publish().await, refused(BADKEY)),
+        // Its keys are for whole zones.
+        Kind::PowerDns => {
+            assert_eq!(host.publish().await, format!("12294 {zone}"));
+            return;
+        }
+    }
+    assert!(server.srv(&zone).await.is_empty());
+}
+
+#[tokio::test]
+#[ignore = "needs bind9, bind9-dnsutils, bind9-utils"]
+async fn a_bind_that_starts_later_is_published_to() {
+    a_server_that_starts_later_is_published_to(Kind::Bind).await;
+}
+
+#[tokio::test]
+#[ignore = "needs knot, bind9-dnsutils"]
+async fn a_knot_that_starts_later_is_published_to() {
+    a_server_that_starts_later_is_published_to(Kind::Knot).await;
+}
+
+#[tokio::test]
+#[ignore = "needs pdns-server, pdns-backend-sqlite3, bind9-dnsutils"]
+async fn a_power_dns_that_starts_later_is_published_to() {
+    a_server_that_starts_later_is_published_to(Kind::PowerDns).await;
+}
+
+async fn a_server_that_starts_later_is_published_to(kind: Kind) {
+    let zone = "later.test";
+    let address = daemon::free_port(match kind {
+        // It listens on addresses of interfaces alone.
+        Kind::Bind => [127, 0, 0, 1].into(),
+        Kind::Knot | Kind::PowerDns => daemon::own_loopback(),
+    })
+    .unwrap();
+    let host = PublishingHost::new(address, zone, "kms1");
+    assert_eq!(
+        host.publish().await,
+        format!("12293 {SERVER_FAILURE}, {zone}")
+    );
+    let server = Primary::start(kind, Listen::At(address), &[Zone::new(zone)], "").await;
+    assert_eq!(host.publish().await, format!("12294 {zone}"));
+    assert_eq!(server.srv(zone).await, [host.srv()]);
+}
+
 const OK: &str = "0x00000000 S_OK";
+const SERVER_FAILURE: &str = "0x8007232A";
 const REFUSED: &str = "0x8007232D";
 const NOTAUTH: &str = "0x80072331";
 const BADSIG: &str = "0x80072338";

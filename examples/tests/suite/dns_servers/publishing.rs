@@ -51,6 +51,12 @@ impl PublishingHost {
         self
     }
 
+    /// The name that the SRV record points at.
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
