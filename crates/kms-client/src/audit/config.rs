@@ -46,8 +46,9 @@ impl AuditConfig {
                 .as_ref()
                 .map_or_else(|| config.domains.clone(), |domain| vec![domain.clone()]),
             service: config.service.clone(),
-            nameservers: config.nameserver.into_iter().collect(),
+            nameservers: config.nameservers.clone(),
             host_timeout: config.host_timeout,
+            allow_loopback: config.allow_loopback,
             ..Self::default()
         }
     }

@@ -1,7 +1,7 @@
 //! What DNS has, as it has it: records with their time to live, aliases, and zones.
 
 use super::{PublishedRecord, Unusable};
-use crate::{MAX_ADDRESSES, ResolverError};
+use crate::ResolverError;
 use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU16,
@@ -17,8 +17,7 @@ use hickory_resolver::{
     },
     system_conf,
 };
-use kms_srv::{DomainName, HostAddress, HostName, LookupError};
-
+use kms_srv::{DomainName, HostAddress, HostName, LookupError, MAX_ADDRESSES};
 use tokio::time::timeout;
 
 /// How long one query may take before it is repeated, once.

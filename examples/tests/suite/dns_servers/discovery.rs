@@ -49,9 +49,11 @@ async fn bind_with(zone: &str, records: &str, options: &str) -> Primary {
 
 /// One lookup by a resolver that has cached nothing, in the order in which its hosts are tried.
 async fn looked_up(server: SocketAddr, zone: &str, entropy: &mut SeededEntropy) -> Vec<SrvRecord> {
-    let resolver = Resolver::new(Some(server)).unwrap();
+    let resolver = Resolver::new(&[server]).unwrap();
     let name = format!("_vlmcs._tcp.{zone}").parse().unwrap();
-    let UsableRecords::Hosts(mut hosts) = usable_records(resolver.srv(&name).await.unwrap()) else {
+    let UsableRecords::Hosts(mut hosts) =
+        usable_records(resolver.srv(&name).await.unwrap().records)
+    else {
         panic!("hosts are published in {zone}");
     };
     order(&mut hosts, SelectionRule::Rfc2782, entropy);
@@ -167,8 +169,8 @@ async fn an_answer_that_udp_cuts_is_read_whole_by_tcp() {
     assert!(cut.stdout.contains(" tc"), "UDP is to cut it: {cut}");
 
     for address in [server.address, resolver.address] {
-        let client = Resolver::new(Some(address)).unwrap();
-        let records = client.srv(&name.parse().unwrap()).await.unwrap();
+        let client = Resolver::new(&[address]).unwrap();
+        let records = client.srv(&name.parse().unwrap()).await.unwrap().records;
         let UsableRecords::Hosts(kept) = usable_records(records) else {
             panic!("hosts are published");
         };

@@ -34,5 +34,5 @@ pub(crate) fn configuration(server: SocketAddr, zone: &str, priority: u16, weigh
 
 /// The lines of a client that looks in `zone`, asking this resolver.
 pub(crate) fn client_lines(resolver: SocketAddr, zone: &str) -> String {
-    format!("domains = [\"{zone}\"]\nnameserver = \"{resolver}\"\n")
+    format!("domains = [\"{zone}\"]\nnameserver = \"{resolver}\"\nallow_loopback = true\n")
 }

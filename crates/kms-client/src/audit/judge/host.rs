@@ -1,16 +1,13 @@
 //! What is wrong with one host.
 
 use super::{CERTIFICATE_WARNING, CLOCK_WARNING, documented_remedy, finding, list};
-use crate::{
-    MAX_ADDRESSES,
-    audit::{
-        AddressAudit, AskFailure, CertificateInfo, Finding, FindingCode, HostAudit, Probe,
-        probe::NOT_ACTIVATED,
-    },
+use crate::audit::{
+    AddressAudit, AskFailure, CertificateInfo, Finding, FindingCode, HostAudit, Probe,
+    probe::NOT_ACTIVATED,
 };
 use core::{net::SocketAddr, time::Duration};
 use kms_core::{StatusCode, Timestamp};
-use kms_srv::{HostName, LookupError};
+use kms_srv::{HostName, LookupError, MAX_ADDRESSES};
 use std::collections::BTreeMap;
 
 pub(super) fn judge(

@@ -105,7 +105,7 @@ pub(crate) fn update() -> Update {
     let algorithm = TsigAlgorithm::HmacSha256;
     let key = TsigKey::new(KEY.parse().unwrap(), algorithm, SECRET.to_vec()).unwrap();
     let entropy = &mut SeededEntropy::new(5);
-    Update::publish(&registration, None, Some(&key), entropy, NOW).unwrap()
+    Update::publish(&registration, &[], Some(&key), entropy, NOW).unwrap()
 }
 
 /// NOERROR, not signed.
