@@ -124,7 +124,7 @@ impl Lookups {
         Ok(addresses.collect())
     }
 
-    /// The SRV records of a name; none only where the server says so for the zone that holds it.
+    /// The SRV records of a name; none only where the server says so and has the zone.
     pub(super) async fn srv(&self, owner: &DomainName) -> Result<Vec<SrvRecord>, LookupError> {
         match self.ask(owner, RecordType::SRV).await {
             Ok(lookup) => {
@@ -136,7 +136,14 @@ impl Lookups {
                 Ok(records.filter_map(|record| to_srv(&record.data)).collect())
             }
             Err(error) => match no_records(&error) {
-                // Without a SOA record it is a referral, or the word of a server that has no such zone.
+                // RFC 2308 section 2.2: with neither there are no records either, with NS records alone
+                // it is a referral.
+                Some(NoRecords {
+                    soa: None,
+                    ns: None,
+                    ..
+                }) => Ok(Vec::new()),
+                // The root's is from a server that has no such zone.
                 Some(NoRecords { soa: Some(soa), .. }) if !soa.name.is_root() => Ok(Vec::new()),
                 _ => Err(why(&error)),
             },

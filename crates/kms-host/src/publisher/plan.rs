@@ -83,7 +83,8 @@ mod tests {
     fn registration(port: u16) -> Registration {
         let domain: DomainName = "contoso.test".parse().unwrap();
         let host = "kms1.contoso.test".parse().unwrap();
-        let addresses = (0..16).map(|n| [10, 0, (port % 256) as u8, n].into());
+        let [_, low] = port.to_be_bytes();
+        let addresses = (0..16).map(|n| [10, 0, low, n].into());
         Registration::new(&kms_srv::ServiceName::default(), &domain, host)
             .unwrap()
             .with_port(NonZeroU16::new(port).unwrap())
