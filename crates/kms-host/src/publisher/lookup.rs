@@ -231,3 +231,6 @@ fn why(error: &NetError) -> LookupError {
         _ => LookupError::ServerFailure,
     }
 }
+
+#[cfg(test)]
+mod tests;

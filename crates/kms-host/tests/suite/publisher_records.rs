@@ -4,6 +4,7 @@ use crate::{
     dns_front::{Asked, Front},
     fixture::Fixture,
     publisher::{LISTENING, dns_config, dns_server, published, records, srv, with_key},
+    store_fixture::Place,
 };
 use core::net::SocketAddr;
 use kms_host::{Kept, MemoryRecords, PublishedRecords, Publisher, StoreError};
@@ -257,4 +258,17 @@ async fn what_cannot_be_kept_is_not_sent() {
         ["12293 0x800700AA, contoso.test"]
     );
     assert_eq!(srvs(&server).await, []);
+}
+
+#[tokio::test]
+async fn a_host_with_a_store_remembers_through_a_restart_of_its_process() {
+    let fixture = with_key();
+    let server = dns_server(&["contoso.test"]).await;
+    let place = Place::new();
+    for (listening, port) in [(LISTENING, 1688), ("10.1.2.3:1700", 1700)] {
+        let service = Arc::new(fixture.service(place.open()));
+        let publisher = publisher(&fixture, server.address(), &service, (listening, ""));
+        assert_eq!(published(&publisher).await, OK);
+        assert_eq!(srvs(&server).await, [srv(0, 0, port, "kms1.contoso.test")]);
+    }
 }

@@ -1,7 +1,7 @@
 //! What was published survives with the store.
 
 use crate::store_fixture::Place;
-use core::num::NonZeroU16;
+use core::{net::IpAddr, num::NonZeroU16};
 use kms_core::Timestamp;
 use kms_host::{
     PublishedRecords, SqliteStore,
@@ -9,7 +9,6 @@ use kms_host::{
 };
 use kms_srv::{DomainName, Registration, ServiceName};
 use rusqlite::Connection;
-use std::net::IpAddr;
 
 fn name(text: &str) -> DomainName {
     text.parse().unwrap()
