@@ -2,15 +2,13 @@
 
 use crate::{
     Activation, Alert, Caller, Decision, Entry, EventLog, Host, HostConfig, HostEvent,
-    IdentityFileError, Kept, Metrics, PublishedRecords, Settings, Store, StoreError,
-    StoredSettings, identity,
+    IdentityFileError, Metrics, Settings, Store, StoreError, StoredSettings, identity,
 };
 use core::fmt;
 use kms_core::{Clock, Encode as _, Entropy, Now, SeededEntropy, StatusCode, Timestamp};
 use kms_count::{Counters, RestoreError, Snapshot};
 use kms_keys::{Catalogue, CatalogueError};
 use kms_service::config::{self, ConfigError};
-use kms_srv::{DomainName, Registration};
 use kms_trust::HostIdentity;
 use kms_wire::{ActivationAnswer, CertificateChain, CertificateChainError};
 use std::{
@@ -464,25 +462,6 @@ fn overlaid(configured: Settings, stored: &StoredSettings) -> Settings {
             .renewal_interval
             .unwrap_or(configured.renewal_interval),
         ..configured
-    }
-}
-
-/// A host with a store remembers there what it published.
-impl<S, C> PublishedRecords for HostService<S, C>
-where
-    S: PublishedRecords,
-    C: Send + Sync + 'static,
-{
-    fn published(&self) -> Result<Vec<(DomainName, Vec<Registration>)>, StoreError> {
-        self.store.published()
-    }
-
-    fn set_published<'a>(
-        &'a self,
-        domain: &'a DomainName,
-        registrations: Vec<Registration>,
-    ) -> Kept<'a> {
-        self.store.set_published(domain, registrations)
     }
 }
 

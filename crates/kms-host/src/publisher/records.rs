@@ -1,7 +1,8 @@
 //! What was published, so that it can be replaced or withdrawn later.
 
-use crate::StoreError;
+use crate::{HostService, Store, StoreError};
 use core::{future::Future, pin::Pin};
+use kms_core::Clock;
 use kms_srv::{DomainName, Registration};
 use std::{
     collections::BTreeMap,
@@ -33,6 +34,25 @@ pub trait PublishedRecords: Send + Sync + 'static {
         domain: &'a DomainName,
         registrations: Vec<Registration>,
     ) -> Kept<'a>;
+}
+
+/// A host remembers in its store.
+impl<S, C> PublishedRecords for HostService<S, C>
+where
+    S: Store + PublishedRecords,
+    C: Clock + Send + Sync + 'static,
+{
+    fn published(&self) -> Result<Vec<(DomainName, Vec<Registration>)>, StoreError> {
+        self.store().published()
+    }
+
+    fn set_published<'a>(
+        &'a self,
+        domain: &'a DomainName,
+        registrations: Vec<Registration>,
+    ) -> Kept<'a> {
+        self.store().set_published(domain, registrations)
+    }
 }
 
 /// The most registrations that are kept for one domain.
