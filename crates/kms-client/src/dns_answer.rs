@@ -177,11 +177,11 @@ fn domain_name(name: &Name) -> Option<DomainName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::net::{Ipv4Addr, Ipv6Addr};
     use hickory_resolver::proto::{
         op::Query,
         rr::rdata::{A, AAAA, CNAME, NS, SOA, SRV},
     };
-    use std::net::{Ipv4Addr, Ipv6Addr};
 
     const SERVICE: &str = "_vlmcs._tcp.a";
 

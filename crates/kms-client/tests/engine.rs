@@ -444,6 +444,7 @@ fn the_host_that_answered_is_asked_first_and_dns_when_it_fails() {
     assert_eq!(rig.actions, [format!("connect {KMS1}")]);
 
     rig.hosts.remove(KMS1);
+    rig.clock.advance(HOUR);
     assert!(rig.attempt().result.is_ok());
     assert_eq!(
         rig.actions,

@@ -1,45 +1,18 @@
 use crate::{
-    AddressAnswer, AddressRule, DiscoveryConfig, DiscoveryEvent, DomainName, HostAddress, HostName,
-    LookupAnswer, LookupError, SrvRecord, Unusable, UsableRecords, kept::KeptSets, order,
-    usable_addresses, usable_records,
+    Action, AddressAnswer, AddressRule, DiscoveryConfig, DiscoveryEvent, DomainName, HostAddress,
+    HostName, LookupAnswer, LookupError, SrvRecord, Unusable, UsableRecords,
+    attempt::{Attempt, Tried},
+    kept::KeptSets,
+    order, usable_addresses, usable_records,
 };
-use alloc::{
-    collections::{BTreeMap, VecDeque},
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, vec::Vec};
 use core::{
     mem,
     net::{IpAddr, SocketAddr},
     num::NonZeroU16,
     time::Duration,
 };
-use kms_core::{Entropy, StatusCode, Tick};
-
-/// What [`Discovery`] asks its driver to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "a driver must know how to do each")]
-pub enum Action {
-    /// Look up the SRV records of this name (it is complete: no suffix may be added), then call
-    /// [`Discovery::handle_lookup`].
-    Lookup(DomainName),
-    /// Look up the addresses of a host, of both families, then call [`Discovery::handle_addresses`].
-    Addresses {
-        /// The host's name.
-        name: DomainName,
-        /// Whether the name is looked up as the system does it, with its file of hosts and its
-        /// search list: an administrator may have written it without its domain. Else it is complete.
-        search: bool,
-    },
-    /// Ask this host, then call [`Discovery::handle_success`] or [`Discovery::handle_failure`].
-    Connect {
-        /// The host.
-        host: HostAddress,
-        /// Where it may be: 1 to 16 addresses, to be tried in this order, IPv6 first.
-        addresses: Vec<SocketAddr>,
-    },
-    /// Nothing is left to try; the code says why. [`Discovery::start`] begins anew.
-    Exhausted(StatusCode),
-}
+use kms_core::{Entropy, Tick};
 
 /// Finds a host that answers: pinned, else the cached one, else by SRV records, one after the other.
 ///
@@ -89,34 +62,6 @@ enum State {
     Resolving(HostAddress, DomainName, Tick),
     /// This host is being asked.
     Connecting(HostAddress),
-}
-
-/// What is known since the start.
-#[derive(Clone, Debug, Default)]
-struct Attempt {
-    /// The latest moment heard of.
-    now: Tick,
-    /// Hosts to try, the next one last.
-    hosts: Vec<HostAddress>,
-    /// The name whose records named these hosts.
-    set: Option<DomainName>,
-    tried: BTreeMap<HostAddress, Tried>,
-    // INVARIANT: one for each address lookup, of which there are `MAX_QUERIES / 2`.
-    resolved: BTreeMap<DomainName, Result<Vec<IpAddr>, Unusable>>,
-    next_domain: usize,
-    queries: usize,
-    lookup_time: Duration,
-    used_up: bool,
-    trouble: Option<LookupError>,
-}
-
-/// What came of a host that did not help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tried {
-    /// It was asked, or must not be.
-    InVain,
-    /// The lookup of its addresses failed, which says nothing about the host.
-    NotFound,
 }
 
 /// Queries that the lookup of a name's addresses counts for: AAAA and A.
@@ -352,7 +297,7 @@ impl Discovery {
         // A name that is too long for DNS cannot exist there.
         let Ok(name) = self.config.service.within(domain) else {
             self.attempt.next_domain += 1;
-            self.note(LookupError::NoSuchName);
+            self.attempt.note(LookupError::NoSuchName);
             return None;
         };
         if let Some(records) = self.kept.get(&name, self.attempt.now) {
@@ -373,7 +318,7 @@ impl Discovery {
 
     fn end(&mut self) -> Action {
         self.state = State::Idle;
-        Action::Exhausted(self.final_status())
+        Action::Exhausted(self.attempt.status())
     }
 
     /// The hosts of a set were gone through. Where one of them was asked in vain, the set is no longer
@@ -393,15 +338,11 @@ impl Discovery {
 
     /// Whether so many queries may still be made. That they may not is told once.
     fn may_ask(&mut self, queries: usize) -> bool {
-        let attempt = &mut self.attempt;
-        if !attempt.used_up
-            && attempt.queries + queries <= Self::MAX_QUERIES
-            && attempt.lookup_time < Self::MAX_LOOKUP_TIME
-        {
+        if self.attempt.has_room_for(queries) {
             return true;
         }
-        if !mem::replace(&mut attempt.used_up, true) {
-            let (queries, time) = (attempt.queries, attempt.lookup_time);
+        if !mem::replace(&mut self.attempt.used_up, true) {
+            let (queries, time) = (self.attempt.queries, self.attempt.lookup_time);
             self.tell(DiscoveryEvent::LookupsUsedUp { queries, time });
         }
         false
@@ -435,7 +376,7 @@ impl Discovery {
 
     fn lookup_failed(&mut self, name: DomainName, error: LookupError) {
         self.attempt.next_domain += 1;
-        self.note(error);
+        self.attempt.note(error);
         self.tell(DiscoveryEvent::LookupFailed { name, error });
     }
 
@@ -444,15 +385,6 @@ impl Discovery {
             self.events.pop_front();
         }
         self.events.push_back(event);
-    }
-
-    fn final_status(&self) -> StatusCode {
-        if !self.attempt.tried.is_empty() {
-            return StatusCode::VL_BINDING_SERVICE_UNAVAILABLE;
-        }
-        self.attempt
-            .trouble
-            .map_or(StatusCode::INVALID_NAME, LookupError::status)
     }
 
     /// The lookup that was under way.
@@ -464,10 +396,6 @@ impl Discovery {
         }
         self.attempt.now = now;
         lookup
-    }
-
-    fn note(&mut self, trouble: LookupError) {
-        self.attempt.trouble = Some(trouble.or_worse(self.attempt.trouble));
     }
 
     fn is_asking(&self, host: &HostAddress) -> bool {

@@ -3,8 +3,10 @@
 
 extern crate alloc;
 
+mod action;
 mod address;
 mod answer;
+mod attempt;
 mod discovery;
 mod discovery_config;
 mod discovery_event;
@@ -36,9 +38,10 @@ mod update_plan;
 #[cfg(feature = "publish")]
 mod update_reply;
 
+pub use action::Action;
 pub use address::{AddressFault, AddressRule, MAX_ADDRESSES, usable_addresses};
 pub use answer::{AddressAnswer, LookupAnswer, MAX_KEPT, MIN_KEPT, kept_for};
-pub use discovery::{Action, Discovery};
+pub use discovery::Discovery;
 pub use discovery_config::DiscoveryConfig;
 pub use discovery_event::{DiscoveryEvent, Unusable};
 pub use domain_name::{DomainName, DomainNameError};

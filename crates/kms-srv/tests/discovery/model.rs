@@ -119,7 +119,7 @@ fn fate(world: &World, config: &DiscoveryConfig, host: &HostAddress, pinned: boo
     let Ok(answer) = answer else {
         return Fate::NotFound;
     };
-    let usable = |ip: &std::net::IpAddr| {
+    let usable = |ip: &core::net::IpAddr| {
         !ip.is_multicast() && (pinned || config.allow_loopback || !ip.is_loopback())
     };
     if !pinned && answer.alias_of.is_some() {

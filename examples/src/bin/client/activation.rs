@@ -4,6 +4,7 @@ use crate::ThisClient;
 use examples::cli::{self, Ended};
 use kms_client::{HostAttempt, Report};
 use kms_core::StatusCode;
+use kms_srv::DiscoveryEvent;
 use serde::Serialize;
 
 /// Asks for activation now, and tells what came of it.
@@ -40,6 +41,7 @@ struct Activation<'a> {
     host: Option<String>,
     expires: Option<String>,
     attempts: Vec<Attempt<'a>>,
+    lookups: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -70,6 +72,7 @@ fn activation<'a>(client: &'a ThisClient, report: &'a Report) -> Activation<'a> 
         host: report.host.as_ref().map(ToString::to_string),
         expires: report.result.ok().map(|done| done.expires.to_string()),
         attempts: report.attempts.iter().map(attempt).collect(),
+        lookups: report.lookups.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -79,6 +82,14 @@ fn explain(client: &ThisClient, report: &Report) {
         .host
         .as_ref()
         .map_or_else(String::new, |host| format!(" by {host}"));
+    for lookup in &report.lookups {
+        match lookup {
+            DiscoveryEvent::LookupFailed { .. } => {
+                cli::print(format_args!("looked up {lookup}"));
+            }
+            _ => cli::print(lookup),
+        }
+    }
     for attempt in &report.attempts {
         cli::print(format_args!("tried {attempt}"));
     }
