@@ -5,6 +5,9 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
+mod common;
+
+use common::dns_server::{Answers, Server, Way, bytes, error, good, name as host, reply};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use hickory_resolver::proto::{
     op::{Message, MessageType, OpCode, Query, ResponseCode},
@@ -12,122 +15,11 @@ use hickory_resolver::proto::{
 };
 use kms_client::{MAX_CANDIDATES, MAX_NAMESERVERS, QUERY_TIME, Resolver};
 use kms_srv::{DomainName, LookupAnswer, LookupError, SrvRecord};
-use std::sync::{Arc, Mutex};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream, UdpSocket},
-    time::Instant,
-};
+use tokio::time::Instant;
 
 const SERVICE: &str = "_vlmcs._tcp.contoso.test";
 
-/// How a question came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Udp,
-    Tcp,
-}
-
-/// What a server sends for a query: any number of messages, in bytes.
-type Answers = Vec<Vec<u8>>;
 type Sent = fn(&Message) -> Answers;
-type Rule = Arc<dyn Fn(Way, &Message) -> Answers + Send + Sync>;
-
-/// A DNS server on a free port of the loopback, over UDP and TCP.
-struct Server {
-    address: SocketAddr,
-    /// The queries that it saw.
-    seen: Arc<Mutex<Vec<(Way, Message)>>>,
-}
-
-impl Server {
-    async fn start(rule: impl Fn(Way, &Message) -> Answers + Send + Sync + 'static) -> Self {
-        let rule: Rule = Arc::new(rule);
-        let (udp, tcp) = loop {
-            let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-            // The port may be another's for TCP.
-            if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
-                break (udp, tcp);
-            }
-        };
-        let address = udp.local_addr().unwrap();
-        let seen: Arc<Mutex<Vec<(Way, Message)>>> = Arc::default();
-        let (noted, answers) = (Arc::clone(&seen), Arc::clone(&rule));
-        tokio::spawn(async move {
-            let mut query = vec![0; 4096];
-            while let Ok((len, client)) = udp.recv_from(&mut query).await {
-                let query = Message::from_vec(&query[..len]).unwrap();
-                noted.lock().unwrap().push((Way::Udp, query.clone()));
-                for answer in answers(Way::Udp, &query) {
-                    udp.send_to(&answer, client).await.unwrap();
-                }
-            }
-        });
-        let noted = Arc::clone(&seen);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = tcp.accept().await {
-                let _ = Self::talk(stream, &noted, &rule).await;
-            }
-        });
-        Self { address, seen }
-    }
-
-    async fn talk(
-        mut stream: TcpStream,
-        noted: &Mutex<Vec<(Way, Message)>>,
-        rule: &Rule,
-    ) -> std::io::Result<()> {
-        let mut query = vec![0; stream.read_u16().await?.into()];
-        stream.read_exact(&mut query).await?;
-        let query = Message::from_vec(&query).unwrap();
-        noted.lock().unwrap().push((Way::Tcp, query.clone()));
-        for answer in rule(Way::Tcp, &query) {
-            let length = u16::try_from(answer.len()).unwrap();
-            stream.write_all(&length.to_be_bytes()).await?;
-            stream.write_all(&answer).await?;
-        }
-        Ok(())
-    }
-
-    /// How the questions came.
-    fn ways(&self) -> Vec<Way> {
-        self.seen
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(way, _)| *way)
-            .collect()
-    }
-}
-
-/// An answer to a query, without records.
-fn reply(query: &Message) -> Message {
-    let mut reply = Message::response(query.metadata.id, OpCode::Query);
-    reply.queries.clone_from(&query.queries);
-    reply
-}
-
-fn error(query: &Message, code: ResponseCode) -> Answers {
-    let mut reply = reply(query);
-    reply.metadata.response_code = code;
-    vec![reply.to_vec().unwrap()]
-}
-
-fn host(text: &str) -> Name {
-    Name::from_ascii(format!("{text}.")).unwrap()
-}
-
-fn good(query: &Message) -> Message {
-    let mut reply = reply(query);
-    let data = RData::SRV(rdata::SRV::new(10, 75, 1688, host("kms1.contoso.test")));
-    let owner = query.queries[0].name().clone();
-    reply.answers.push(Record::from_rdata(owner, 300, data));
-    reply
-}
-
-fn bytes(message: &Message) -> Answers {
-    vec![message.to_vec().unwrap()]
-}
 
 fn found() -> Result<LookupAnswer, LookupError> {
     let record = SrvRecord::new(10, 75, 1688, "kms1.contoso.test".parse().unwrap());
@@ -147,8 +39,8 @@ async fn a_query_is_recursive_of_random_case_and_allows_1232_bytes() {
     for _ in 0..8 {
         assert_eq!(ask(&[&server]).await, found());
     }
-    for (way, query) in server.seen.lock().unwrap().iter() {
-        assert_eq!(*way, Way::Udp);
+    for (way, query) in server.seen() {
+        assert_eq!(way, Way::Udp);
         assert!(query.metadata.recursion_desired);
         assert_eq!(query.metadata.message_type, MessageType::Query);
         let [question] = &query.queries[..] else {
@@ -452,4 +344,41 @@ async fn a_pinned_name_is_looked_up_as_the_system_does_it() {
     assert!((2..=2 * MAX_CANDIDATES).contains(&asked), "{asked}");
     let missing = resolver.addresses(&"kms2".parse().unwrap(), true).await;
     assert_eq!(missing, Err(LookupError::NoSuchName));
+}
+
+#[tokio::test]
+async fn aliases_are_followed_within_an_answer_and_told_of_hosts() {
+    let server = Server::start(|_, query| {
+        let question = &query.queries[0];
+        let mut reply = reply(query);
+        let target = name_of(question.query_type());
+        let alias = RData::CNAME(rdata::CNAME(target.clone()));
+        let owner = question.name().clone();
+        reply.answers.push(Record::from_rdata(owner, 200, alias));
+        let data = match question.query_type() {
+            RecordType::SRV => RData::SRV(rdata::SRV::new(10, 75, 1688, host("kms1.contoso.test"))),
+            RecordType::A => RData::A(rdata::A(Ipv4Addr::new(192, 0, 2, 7))),
+            _ => return bytes(&reply),
+        };
+        reply.answers.push(Record::from_rdata(target, 300, data));
+        bytes(&reply)
+    })
+    .await;
+    let mut wanted = found().unwrap();
+    wanted.ttl = 200;
+    assert_eq!(ask(&[&server]).await, Ok(wanted));
+    let resolver = Resolver::new(&[server.address]).unwrap();
+    for search in [false, true] {
+        let name = "kms9.contoso.test".parse().unwrap();
+        let answer = resolver.addresses(&name, search).await.unwrap();
+        assert_eq!(answer.alias_of, Some("real.contoso.test".parse().unwrap()));
+        assert_eq!(answer.addresses, [IpAddr::from([192, 0, 2, 7])]);
+    }
+}
+
+fn name_of(kind: RecordType) -> Name {
+    match kind {
+        RecordType::SRV => host("_real._tcp.contoso.test"),
+        _ => host("real.contoso.test"),
+    }
 }

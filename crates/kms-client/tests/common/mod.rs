@@ -11,6 +11,7 @@
     reason = "every suite compiles this module as its own"
 )]
 
+pub mod dns_server;
 pub mod machine;
 pub mod rig;
 
