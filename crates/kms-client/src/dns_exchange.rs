@@ -166,7 +166,10 @@ async fn over_tcp(
     asked: &Asked<'_>,
     query: &[u8],
 ) -> Result<Message, LookupError> {
-    let answer = talk(server, query).await.map_err(|error| why(&error))?;
+    let answer = talk(server, query).await.map_err(|error| {
+        tracing::debug!(%server, "over TCP: {error}");
+        LookupError::ServerFailure
+    })?;
     let message = Message::from_vec(&answer).map_err(|_| LookupError::BadAnswer)?;
     if message.metadata.id == asked.id
         && asked.question.is_answered_by(&message)
@@ -190,7 +193,7 @@ async fn talk(server: SocketAddr, query: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 /// A server that is down gives no answer, as one that is silent; another fault of the network is
-/// its own.
+/// one that keeps it from being asked.
 fn why(error: &io::Error) -> LookupError {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => LookupError::Timeout,

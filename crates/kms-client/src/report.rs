@@ -16,7 +16,7 @@ pub struct Report {
     pub count: Option<u32>,
     /// The hosts that were tried before and failed, in order.
     pub attempts: Vec<HostAttempt>,
-    /// The lookups that gave no host, in order, and whether they were used up. At most 64.
+    /// The lookups that gave no host, in order, and whether they were used up. At most 21.
     pub lookups: Vec<DiscoveryEvent>,
 }
 

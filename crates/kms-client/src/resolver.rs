@@ -6,7 +6,7 @@ use crate::{
     families::{self, both},
 };
 use core::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -116,8 +116,9 @@ impl Resolver {
     ///
     /// With `search` the name is looked up as the system does it: in its file of hosts, and then as it is and with each
     /// domain of the search list, at most [`MAX_CANDIDATES`] names, in the order that the number of its dots
-    /// says (`ndots`), until one has addresses. Without `search` it is complete, and `localhost` does not
-    /// exist. Each name takes two queries, and at most [`QUERY_TIME`].
+    /// says (`ndots`), until one has addresses. Without `search` it is complete. Each name takes two queries,
+    /// and at most [`QUERY_TIME`]. `localhost` and what is below it DNS is not asked for (RFC 6761 section
+    /// 6.3): it is this machine with `search`, and does not exist without.
     ///
     /// # Errors
     /// As [`srv`](Self::srv), for addresses: where one family has any, what became of the other does
@@ -129,10 +130,18 @@ impl Resolver {
         search: bool,
     ) -> Result<AddressAnswer, LookupError> {
         if !search {
-            return self.addresses_of(name).await;
+            return if name.is_localhost() {
+                Err(LookupError::NoSuchName)
+            } else {
+                self.addresses_of(name).await
+            };
         }
         if let Some(addresses) = from_hosts_file(name) {
             return Ok(AddressAnswer::new(addresses));
+        }
+        if name.is_localhost() {
+            let this_machine = [Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()];
+            return Ok(AddressAnswer::new(this_machine.into()));
         }
         let mut trouble = None;
         for candidate in candidates(name, &self.search, self.dots) {

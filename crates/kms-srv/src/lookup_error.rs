@@ -66,3 +66,41 @@ impl LookupError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [(LookupError, u32); 7] = [
+        (LookupError::NoSuchName, 0x8007_232B),
+        (LookupError::NoRecords, 0x8007_251D),
+        (LookupError::NotAvailable, 0x8007_251D),
+        (LookupError::ServerFailure, 0x8007_232A),
+        (LookupError::Refused, 0x8007_232D),
+        (LookupError::Timeout, 0x8007_05B4),
+        (LookupError::BadAnswer, 0x8007_251E),
+    ];
+
+    #[test]
+    fn activation_errors_each_failure_has_its_documented_code_with_meaning_and_remedy() {
+        for (error, code) in ALL {
+            assert_eq!(error.status(), StatusCode(code), "{error}");
+            let info = error.status().info().unwrap();
+            assert!(!info.meaning.is_empty() && !info.remedy.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_leaves_open_what_is_there_is_told_before_what_says_that_nothing_is() {
+        // Of the failures above, in their order: the higher is told, and the first of equals.
+        const RANKS: [u8; 7] = [0, 1, 1, 2, 2, 2, 2];
+        for ((error, _), rank) in ALL.into_iter().zip(RANKS) {
+            assert_eq!(error.leaves_open(), rank == 2, "{error}");
+            assert_eq!(error.or_worse(None), error);
+            for ((earlier, _), earlier_rank) in ALL.into_iter().zip(RANKS) {
+                let told = if rank > earlier_rank { error } else { earlier };
+                assert_eq!(error.or_worse(Some(earlier)), told);
+            }
+        }
+    }
+}

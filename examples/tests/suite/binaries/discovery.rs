@@ -141,7 +141,10 @@ async fn a_domain_without_a_host_is_told_apart_from_a_name_server_without_an_ans
         dns.address()
     );
     folder.client_with("one", PRODUCT, &lines);
-    let outcome = folder.activate("one").await.exits(1);
+    let outcome = folder.activate("one").await.exits(1).says(&[
+        &format!("looked up _vlmcs._tcp.{DOMAIN}: 0x8007232B "),
+        ": the DNS name does not exist",
+    ]);
     assert!(outcome.stdout.contains("what to do: "), "{outcome}");
     let empty = folder
         .run(CLIENT, "--config one.toml activate --json")
@@ -149,6 +152,8 @@ async fn a_domain_without_a_host_is_told_apart_from_a_name_server_without_an_ans
         .exits(1)
         .json();
     assert_eq!(empty["code"], "0x8007232B", "{empty}");
+    let lookups = empty["lookups"].as_array().unwrap();
+    assert_eq!(lookups.len(), 1, "{empty}");
     folder
         .run(CLIENT, "--config one.toml status")
         .await
