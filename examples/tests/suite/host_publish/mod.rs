@@ -4,6 +4,7 @@ mod changes;
 mod dry_run;
 mod manual;
 mod once;
+mod shown;
 mod withdraw;
 
 use crate::support::{Folder, HOST, RunningHost};

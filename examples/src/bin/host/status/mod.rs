@@ -1,6 +1,7 @@
 //! `host status`: the host as the documented displays show one, beside it or after it.
 
 mod print;
+mod publishing;
 
 use crate::{beside, exit};
 use examples::{
@@ -52,7 +53,7 @@ struct Status {
     addresses: Vec<String>,
     port: Option<u16>,
     dns_publishing: bool,
-    published: Vec<Published>,
+    published: Vec<publishing::Published>,
     low_priority: bool,
     activation_interval: u32,
     renewal_interval: u32,
@@ -63,15 +64,6 @@ struct Status {
     families: Vec<Family>,
     #[serde(skip_serializing_if = "Option::is_none")]
     product: Option<Asked>,
-}
-
-#[derive(Serialize)]
-struct Published {
-    domain: String,
-    at: String,
-    code: String,
-    #[serde(skip)]
-    text: String,
 }
 
 /// The cumulative requests received from clients, in the documented order.
@@ -126,10 +118,12 @@ pub(crate) fn status(config: Option<&Path>, arguments: &Arguments) -> Result<u8,
         _ => None,
     };
     let reader = beside::open(&config)?;
+    let host = reader.host().map_err(exit::with)?;
     let read = Read {
         snapshot: reader.snapshot().map_err(exit::with)?,
         stored: reader.settings().map_err(exit::with)?,
-        host: reader.host().map_err(exit::with)?,
+        publishing: publishing::Kept::read(&reader, host.as_ref()).map_err(exit::with)?,
+        host,
         now: SystemClock.now().wall,
     };
     let status = read.status(&config, &catalogue, product)?;
@@ -146,6 +140,7 @@ struct Read {
     snapshot: Snapshot,
     stored: StoredSettings,
     host: Option<HostSeen>,
+    publishing: publishing::Kept,
     now: Timestamp,
 }
 
@@ -216,9 +211,9 @@ impl Read {
                 Some(host) => host.dns_publishing,
                 None => config.dns.is_some() && self.stored.dns_publishing.unwrap_or(true),
             },
-            published: host.map_or_else(Vec::new, |host| {
-                host.published.iter().map(published).collect()
-            }),
+            published: self
+                .publishing
+                .domains(self.host.as_ref(), config.dns.as_ref()),
             low_priority: match self.alive_in().and(host) {
                 Some(host) => host.low_priority,
                 None => self.stored.low_priority.unwrap_or(false),
@@ -307,15 +302,6 @@ fn description(identity: Option<&HostIdentity>, catalogue: &Catalogue) -> String
             let scope: Vec<&str> = scope.iter().map(String::as_str).collect();
             format!("{}, VOLUME_KMS channel", scope.join(" "))
         }
-    }
-}
-
-fn published(result: &kms_host::store::sqlite::PublishResult) -> Published {
-    Published {
-        domain: result.domain.to_string(),
-        at: result.at.to_string(),
-        code: format!("0x{:08X}", result.code.0),
-        text: result.code.to_string(),
     }
 }
 

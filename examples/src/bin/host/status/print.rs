@@ -133,13 +133,11 @@ fn host(status: &Status, detail: bool) {
             line("    Listening on", &status.addresses.join(", "));
         }
         for published in &status.published {
-            line(
-                "    Published",
-                &format_args!(
-                    "{} at {}: {}",
-                    published.domain, published.at, published.text
-                ),
-            );
+            let mut lines = published.lines().into_iter();
+            line("    Published", &lines.next().unwrap_or_default());
+            for more in lines {
+                cli::print(format_args!("        {more}"));
+            }
         }
         line("    Store", &status.store);
     }
