@@ -5,10 +5,8 @@
 //! ```
 
 use crate::support::command;
-use std::{
-    process::{Command, Output, id},
-    sync::atomic::{AtomicU32, Ordering},
-};
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Command, id};
 
 /// Where the core's name server listens, in each family.
 pub(super) const CORE_DNS: [&str; 2] = ["10.77.100.53", "fd77:100::53"];
@@ -76,9 +74,8 @@ impl Network {
             }
             return None;
         }
-        for [v4, v6] in [CORE_DNS] {
-            network.address("core", "lo", [&format!("{v4}/32"), &format!("{v6}/128")]);
-        }
+        let [v4, v6] = CORE_DNS;
+        network.address("core", "lo", [&format!("{v4}/32"), &format!("{v6}/128")]);
         for site in [&EAST, &WEST] {
             network.add_site(site);
         }
@@ -112,6 +109,7 @@ impl Network {
     fn nft(&self, site: &Site, rules: &str) {
         let mut nft = self.command(site.name, "nft");
         nft.arg(rules);
+        // Where it is not installed, that is what `ip` says.
         done(nft).unwrap_or_else(|error| panic!("{error}; apt-get install nftables"));
     }
 
@@ -127,20 +125,13 @@ impl Network {
             &to_site,
             [&format!("{v4}1/30"), &format!("{v6}1/64")],
         );
-        for gateway in ["1", "2"].map(|last| [format!("{v4}{last}"), format!("{v6}{last}")]) {
-            let towards_core = gateway[0].ends_with('1');
-            let (from, networks) = if towards_core {
-                (*name, ["default".to_owned(), "default".to_owned()])
-            } else {
-                let lan = [
-                    format!("10.77.{number}.0/24"),
-                    format!("fd77:{number}::/64"),
-                ];
-                ("core", lan)
-            };
-            for (network, gateway) in networks.iter().zip(&gateway) {
-                self.route(from, network, gateway);
-            }
+        let lan = [
+            format!("10.77.{number}.0/24"),
+            format!("fd77:{number}::/64"),
+        ];
+        for (uplink, lan) in [&v4, &v6].into_iter().zip(&lan) {
+            self.route(name, "default", &format!("{uplink}1"));
+            self.route("core", lan, &format!("{uplink}2"));
         }
         self.ip(name, "link add lan type bridge");
         self.ip(name, "link set lan up");
@@ -232,14 +223,14 @@ fn site_prefixes([v4, v6]: &[String; 2]) -> [String; 2] {
     [format!("{v4}/24"), format!("{v6}/64")]
 }
 
-/// Runs a command that ends at once.
+/// Runs a command that ends at once; an error is what it says when it fails.
 fn done(mut command: Command) -> Result<(), String> {
-    let output = command.output();
-    match output {
-        Err(error) => Err(format!("{command:?}: {error}")),
-        Ok(Output { status, stderr, .. }) if !status.success() => {
-            Err(format!("{command:?}: {}", String::from_utf8_lossy(&stderr)))
-        }
-        Ok(_) => Ok(()),
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("cannot start {command:?}: {error}; apt-get install iproute2 nftables")
+    });
+    if output.status.success() {
+        return Ok(());
     }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{command:?}: {said}"))
 }
