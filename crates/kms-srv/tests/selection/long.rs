@@ -61,33 +61,34 @@ fn count_places(hosts: &[(u16, u16)], draws: u32, seed: u64, sampler: impl Sampl
     counts
 }
 
-fn assert_fits(classes: Classes<'_>, seed: u64, sampler: impl Sampler) {
-    let chance = chance(classes, DRAWS, seed, sampler);
+fn assert_fits(classes: Classes<'_>, draws: u32, seed: u64, sampler: impl Sampler) {
+    let chance = chance(classes, draws, seed, sampler);
     assert!(chance > LEAST_CHANCE, "{classes:?}: {chance}");
 }
 
 #[test]
 fn rfc_2782_256_hosts_of_weights_75_and_25_have_every_place_by_weight() {
-    assert_fits(&[(128, 75), (128, 25)], 61, rfc_2782);
+    assert_fits(&[(128, 75), (128, 25)], DRAWS, 61, rfc_2782);
 }
 
 #[test]
 fn rfc_2782_256_hosts_of_small_weights_and_none_have_every_place_by_weight() {
-    assert_fits(&[(64, 0), (100, 1), (60, 3), (32, 10)], 62, rfc_2782);
+    assert_fits(&[(64, 0), (100, 1), (60, 3), (32, 10)], DRAWS, 62, rfc_2782);
 }
 
 #[test]
 fn rfc_2782_256_hosts_of_the_smallest_and_the_largest_weight_have_every_place_by_weight() {
-    assert_fits(&[(86, 0), (86, 1), (84, 65_535)], 63, rfc_2782);
+    // Any stray among such weights is a large one.
+    assert_fits(&[(86, 0), (86, 1), (84, 65_535)], DRAWS / 5, 63, rfc_2782);
 }
 
 #[test]
 fn rfc_2782_256_hosts_of_the_default_weight_have_every_place_alike() {
-    assert_fits(&[(256, 0)], 64, rfc_2782);
+    assert_fits(&[(256, 0)], DRAWS, 64, rfc_2782);
 }
 
 #[test]
 fn windows_vista_256_hosts_have_every_place_alike() {
     // Legacy clients see no weights: for them all hosts are of one class.
-    assert_fits(&[(256, 25)], 65, legacy);
+    assert_fits(&[(256, 25)], DRAWS, 65, legacy);
 }
