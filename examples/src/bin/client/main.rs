@@ -1,6 +1,7 @@
 //! The activation client of one product.
 
 mod activation;
+mod dns_audit;
 mod status;
 
 use clap::{Parser, Subcommand};
@@ -18,6 +19,7 @@ use tracing_subscriber::filter::LevelFilter;
 Examples:
   client --config client.toml activate
   client --config client.toml status --json
+  client dns-audit --root root.pem contoso.com
 
 The smallest configuration:
   root = \"root.pem\"
@@ -30,6 +32,7 @@ Logs go to standard error; RUST_LOG=debug shows more.
 Exit codes:
   0  licensed (activate), or the command is done
   1  it did not work; the code, its meaning and what to do are shown
+     (dns-audit: something is wrong with what is published, or with a host)
   2  the command line, the configuration or a file that it names cannot be used
   3  the host answered, but its count is too low (0xC004F038)"
 )]
@@ -57,6 +60,8 @@ enum Command {
     },
     /// Starts the initial grace period again, under a new client machine id.
     Rearm,
+    /// Looks at what is published in DNS and at the hosts behind it, and tells what is wrong.
+    DnsAudit(dns_audit::DnsAudit),
 }
 
 type ThisClient = Client<SystemClock, OsEntropy>;
@@ -68,6 +73,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<u8, Ended> {
     cli::init_logs(LevelFilter::WARN)?;
+    if let Command::DnsAudit(audit) = &arguments.command {
+        return dns_audit::run(arguments.config.as_deref(), audit);
+    }
     let path = cli::config_path("client", arguments.config.as_deref())?;
     let config = ClientConfig::load(path).map_err(|error| cli::no_config("client", error))?;
     let client = Client::open(&config, SystemClock, OsEntropy).map_err(|error| match error {
@@ -75,10 +83,12 @@ fn run(arguments: &Arguments) -> Result<u8, Ended> {
         OpenError::State(_) => Ended::failed(error),
         _ => Ended::configuration(format_args!("{}: {error}", path.display())),
     })?;
-    match arguments.command {
-        Command::Activate { json } => activation::activate(client, json),
-        Command::Status { json } => status::status(&client, &config, json),
+    match &arguments.command {
+        Command::Activate { json } => activation::activate(client, *json),
+        Command::Status { json } => status::status(&client, &config, *json),
         Command::Rearm => rearm(client),
+        // It looks at hosts, and needs no client of this machine.
+        Command::DnsAudit(audit) => dns_audit::run(Some(path), audit),
     }
 }
 
