@@ -152,22 +152,22 @@ impl Dns {
     }
 
     /// The zone that `name` lies in, looked for from there up to `domain`, above which nobody who asked
-    /// about the domain wants to be.
+    /// about the domain wants to be. `None` when there is no such domain.
     pub(super) async fn zone_of(
         &self,
         name: &DomainName,
         domain: &DomainName,
-    ) -> Result<ZoneOf, String> {
+    ) -> Result<Option<ZoneOf>, String> {
         let unknown = |error: LookupError| format!("the zone of {name} cannot be found: {error}");
         // What does not exist has the zone that it would be delegated from.
         if !self.soa(domain).await.map_err(unknown)?.name_exists {
-            return Err(format!("{domain} does not exist"));
+            return Ok(None);
         }
         let mut at = name.clone();
         loop {
             match self.soa(&at).await.map_err(unknown)?.zone {
                 Some(found) if name.is_within(&found.zone) && !found.zone.is_root() => {
-                    return Ok(found);
+                    return Ok(Some(found));
                 }
                 _ => {}
             }

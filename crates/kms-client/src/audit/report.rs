@@ -361,6 +361,8 @@ pub enum UpdateOutcome {
         /// The response code, as `REFUSED`.
         code: String,
     },
+    /// None was sent: there is no such domain.
+    NotTried,
     /// That could not be found out.
     Unknown {
         /// Why.

@@ -8,7 +8,10 @@ use crate::connect::connect;
 use core::{net::SocketAddr, time::Duration};
 use hickory_resolver::proto::{
     op::{Message, MessageType, OpCode, Query, ResponseCode, UpdateMessage as _},
-    rr::{DNSClass, Name, RData, Record, RecordType, rdata::SRV},
+    rr::{
+        DNSClass, Name, RData, Record, RecordType,
+        rdata::{SRV, TXT},
+    },
 };
 use kms_srv::DomainName;
 use std::io;
@@ -22,11 +25,15 @@ const TIME: Duration = Duration::from_secs(30);
 /// What one message to the primary server may take.
 const EXCHANGE: Duration = Duration::from_secs(5);
 
-/// Random bytes for one trial: the ids of its three messages, and a label that nobody has used.
+/// Random bytes for one trial: the ids of its four messages, and a label that nobody has used.
 pub(super) type Random = [u8; 16];
 
-/// Sends the primary server of the zone that `name` lies in an unsigned update: the removal of an SRV
-/// record that cannot be there. A server that takes it has nothing to do (RFC 2136 section 3.4.2.4).
+/// Sends the primary server of the zone that `name` lies in unsigned updates: the removal of an SRV record
+/// that cannot be there, and if it takes that, of such a TXT record. A server that takes them has nothing
+/// to do (RFC 2136 section 3.4.2.4).
+///
+/// The second is for BIND: under an update-policy it asks whether the target of an SRV record that is there
+/// may be removed, and so takes the removal of one that is not there from anybody.
 pub(super) async fn try_update(
     dns: &Dns,
     name: &DomainName,
@@ -54,7 +61,9 @@ async fn attempt(
     random: Random,
     trial: &mut UpdateTrial,
 ) -> Result<UpdateOutcome, String> {
-    let found = dns.zone_of(name, domain).await?;
+    let Some(found) = dns.zone_of(name, domain).await? else {
+        return Ok(UpdateOutcome::NotTried);
+    };
     trial.zone = Some(found.zone.clone());
     let servers = match trial.server {
         Some(server) => vec![server],
@@ -76,17 +85,25 @@ async fn attempt(
     }
     let owner = absolute(name).map_err(|error| error.to_string())?;
     let zone = absolute(&found.zone).map_err(|error| error.to_string())?;
-    let (ids, label) = random.split_at(6);
+    let (ids, label) = random.split_at(8);
     let id = |at: usize| {
         let pair = ids.get(2 * at..).and_then(<[u8]>::first_chunk);
         u16::from_be_bytes(pair.copied().unwrap_or_default())
     };
     let (server, before) = records(&servers, &owner, id(0)).await?;
     trial.server = Some(server);
-    let message = no_op(&zone, &owner, label, id(1))?;
-    let (_, answer) = exchange(&[server], &message).await?;
-    let code = answer.metadata.response_code;
-    let (_, after) = records(&[server], &owner, id(2)).await?;
+    let fault = |error| format!("the update could not be built: {error}");
+    let label = label.iter().fold(String::from("audit-"), |text, byte| {
+        format!("{text}{byte:02x}")
+    });
+    let target = Name::from_labels([label.as_bytes(), b"invalid"]).map_err(fault)?;
+    let srv = RData::SRV(SRV::new(0, 0, 0, target));
+    let mut code = removal(server, &zone, &owner, srv, id(1)).await?;
+    if code == ResponseCode::NoError {
+        let txt = RData::TXT(TXT::new(vec![label]));
+        code = removal(server, &zone, &owner, txt, id(2)).await?;
+    }
+    let (_, after) = records(&[server], &owner, id(3)).await?;
     if before != after {
         return Ok(UpdateOutcome::Changed { code: shown(code) });
     }
@@ -104,24 +121,25 @@ async fn attempt(
 
 const DNS_PORT: u16 = 53;
 
-/// The removal of one record that nobody can have published: its target lies under `invalid.`
-/// (RFC 6761 section 6.4), is random, and its port is 0.
-fn no_op(zone: &Name, owner: &Name, label: &[u8], id: u16) -> Result<Message, String> {
-    let fault = |error| format!("the update could not be built: {error}");
-    let label = label.iter().fold(String::from("audit-"), |text, byte| {
-        format!("{text}{byte:02x}")
-    });
-    let target = Name::from_labels([label.as_bytes(), b"invalid"]).map_err(fault)?;
+/// Asks for the removal of one record that nobody can have published: an SRV record with port 0 and a random
+/// target under `invalid.` (RFC 6761 section 6.4), or a TXT record with a random text.
+async fn removal(
+    server: SocketAddr,
+    zone: &Name,
+    owner: &Name,
+    data: RData,
+    id: u16,
+) -> Result<ResponseCode, String> {
     let mut message = Message::new(id, MessageType::Query, OpCode::Update);
     let mut section = Query::query(zone.clone(), RecordType::SOA);
     section.set_query_class(DNSClass::IN);
     message.add_zone(section);
-    let data = RData::SRV(SRV::new(0, 0, 0, target));
     let mut record = Record::from_rdata(owner.clone(), 0, data);
     // RFC 2136 section 2.5.4: class NONE with the whole content removes that record alone.
     record.dns_class = DNSClass::NONE;
     message.add_update(record);
-    Ok(message)
+    let (_, answer) = exchange(&[server], &message).await?;
+    Ok(answer.metadata.response_code)
 }
 
 /// The SRV records that the server itself has, in an order of their own.

@@ -58,6 +58,8 @@ pub(crate) struct Script {
     pub(crate) codes: BTreeMap<(String, RecordType), ResponseCode>,
     /// The answer to updates.
     pub(crate) update: Option<ResponseCode>,
+    /// Updates of records of this type are refused, whatever the answer to others.
+    pub(crate) refused_updates: Option<RecordType>,
     /// What an update adds, whatever it says.
     pub(crate) added_by_update: Vec<Record>,
 }
@@ -75,7 +77,11 @@ impl Script {
         answer.metadata.authoritative = true;
         if question.metadata.op_code == OpCode::Update {
             updates.lock().unwrap().push(question.clone());
-            answer.metadata.response_code = self.update.unwrap_or(ResponseCode::Refused);
+            let is_refused = |record: &Record| Some(record.record_type()) == self.refused_updates;
+            answer.metadata.response_code = match self.update {
+                Some(code) if !question.authorities.iter().any(is_refused) => code,
+                _ => ResponseCode::Refused,
+            };
             return answer;
         }
         let query = question.queries.first().unwrap();

@@ -48,9 +48,15 @@ async fn rfc_2136_3_4_2_4_what_is_sent_removes_a_record_that_cannot_be_there() {
     assert_eq!(trial.server, Some(server.address));
 
     let updates = server.updates.lock().unwrap();
-    let [update] = &updates[..] else {
+    let [update, second] = &updates[..] else {
         panic!("{updates:?}")
     };
+    let [txt] = &second.authorities[..] else {
+        panic!("{second:?}")
+    };
+    assert_eq!((txt.dns_class, txt.ttl), (DNSClass::NONE, 0));
+    assert_eq!(txt.record_type(), RecordType::TXT);
+    assert!(second.signature().is_none() && second.answers.is_empty());
     assert!(update.signature().is_none());
     assert_eq!(update.queries[0].name().to_ascii(), "contoso.test.");
     assert_eq!(update.queries[0].query_type(), RecordType::SOA);
@@ -137,12 +143,9 @@ async fn a_domain_that_does_not_exist_gets_no_update_though_its_parents_zone_is_
     let server = network.serve().await;
     network.config.primary = Some(server.address);
     let report = network.audit_with(None).await;
-    assert_eq!(codes(&report), ["no-such-name", "update-unknown"]);
-    assert!(
-        only(&report, "update-unknown")
-            .problem
-            .contains("does not exist")
-    );
+    assert_eq!(codes(&report), ["no-such-name"]);
+    let trial = report.domains[0].update.as_ref().unwrap();
+    assert_eq!(trial.outcome, UpdateOutcome::NotTried);
     assert!(server.updates.lock().unwrap().is_empty());
 }
 
@@ -169,4 +172,18 @@ async fn the_zone_is_that_of_the_services_name_where_it_is_one_of_its_own() {
     let report = network.audit_with(None).await;
     let zone = report.domains[0].update.as_ref().unwrap().zone.clone();
     assert_eq!(zone.unwrap().to_string(), "_tcp.contoso.test");
+}
+
+#[tokio::test]
+async fn a_server_that_takes_removals_of_absent_srv_records_from_anybody_is_not_open_for_that() {
+    // BIND 9.18 with an update-policy.
+    let mut network = network(ResponseCode::NoError).await;
+    network.zone.refused_updates = Some(RecordType::TXT);
+    let server = network.serve().await;
+    network.config.primary = Some(server.address);
+    let report = network.audit_with(None).await;
+    assert_eq!(codes(&report), [""; 0]);
+    let code = "REFUSED".to_owned();
+    let trial = report.domains[0].update.as_ref().unwrap();
+    assert_eq!(trial.outcome, UpdateOutcome::Refused { code });
 }

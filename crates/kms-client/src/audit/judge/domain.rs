@@ -230,7 +230,7 @@ fn update(audit: &DomainAudit, found: &mut Vec<Finding>) {
         .server
         .map_or_else(String::new, |server| server.to_string());
     found.push(match &trial.outcome {
-        UpdateOutcome::Refused { .. } => return,
+        UpdateOutcome::Refused { .. } | UpdateOutcome::NotTried => return,
         UpdateOutcome::Accepted => finding(
             FindingCode::UnsignedUpdates,
             format!(

@@ -187,6 +187,7 @@ fn update(trial: &UpdateTrial) -> Update {
         UpdateOutcome::Refused { code } => ("refused", Some(code.as_str()), None),
         UpdateOutcome::Changed { code } => ("changed", Some(code.as_str()), None),
         UpdateOutcome::Unknown { reason } => ("unknown", None, Some(reason.clone())),
+        UpdateOutcome::NotTried => ("not-tried", None, None),
         _ => ("unknown", None, None),
     };
     Update {

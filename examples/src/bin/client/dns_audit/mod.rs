@@ -86,8 +86,8 @@ It needs the pinned root and no more: --root FILE, or --config FILE of a client.
 configuration and its state: only an answer to a request for activation tells a host's clock and count, and
 the machine then counts at each host that is asked.
 
---try-update sends the removal of an SRV record that cannot be there: a server that takes it has nothing to
-do. It tells what that server takes from this machine, over TCP.
+--try-update sends removals of records that cannot be there: a server that takes them has nothing to do. It
+tells what that server takes from this machine, over TCP.
 
 Examples:
   client dns-audit --root root.pem contoso.com eu.contoso.com
@@ -101,7 +101,8 @@ JSON fields:
   findings[]  severity, code, domain, host, addresses[], status, symbol, problem, remedy
   domains[]   domain, name, published, error {status, symbol, message},
               records[] {priority, weight, port, target, ttl, host, unusable},
-              update {zone, server, result: accepted | refused | unknown | changed, code, reason}
+              update {zone, server, result: accepted | refused | not-tried | unknown |
+              changed, code, reason}
   hosts[]     host, alias_of, usable, lookup_errors[],
               addresses[] {address, state: sound | expired | untrusted | no-certificate | not-rpc |
               no-answer | no-route | skipped, connect_ms, reason,

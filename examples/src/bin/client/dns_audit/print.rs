@@ -186,8 +186,15 @@ fn update(domain: &DomainAudit) -> Option<String> {
             )
         }
         UpdateOutcome::Unknown { reason } => {
-            format!("{}: unsigned updates not tried: {reason}", domain.name)
+            format!(
+                "{}: whether unsigned updates are taken is not known: {reason}",
+                domain.name
+            )
         }
+        UpdateOutcome::NotTried => format!(
+            "{}: no update tried, because the domain does not exist",
+            domain.name
+        ),
         _ => return None,
     })
 }
