@@ -4,5 +4,6 @@ mod activation;
 mod authority;
 mod catalogue;
 mod discovery;
+mod dns_audit;
 mod lifecycle;
 mod load;

@@ -188,31 +188,27 @@ fn together(records: &[PublishedRecord], hosts: &[HostAudit], found: &mut Vec<Fi
             )
         });
     }
-    let mut common: Option<BTreeSet<&str>> = None;
-    for audit in &usable {
-        let groups: BTreeSet<&str> = audit
-            .certificates()
-            .flat_map(|certificate| &certificate.groups)
-            .map(String::as_str)
-            .collect();
-        common = Some(match common {
-            None => groups,
-            Some(common) => common.intersection(&groups).copied().collect(),
-        });
-    }
+    let groups = |audit: &'_ HostAudit| -> BTreeSet<String> {
+        let certificates = audit.certificates();
+        certificates
+            .flat_map(|certificate| certificate.groups.iter().cloned())
+            .collect()
+    };
+    let common = usable
+        .iter()
+        .map(|audit| groups(audit))
+        .reduce(|common, groups| common.intersection(&groups).cloned().collect());
     if usable.len() > 1 && common.is_some_and(|common| common.is_empty()) {
-        let each = usable.iter().map(|audit| {
-            let groups: BTreeSet<&str> = audit
-                .certificates()
-                .flat_map(|certificate| &certificate.groups)
-                .map(String::as_str)
-                .collect();
-            let groups: Vec<&str> = groups.into_iter().collect();
-            format!("{} has {}", audit.host, groups.join(" and "))
-        });
+        let each = usable
+            .iter()
+            .map(|audit| format!("{} covers {}", audit.host, list(groups(audit))));
+        let each: Vec<String> = each.take(4).collect();
         found.push(finding(
             FindingCode::NoCommonGroup,
-            format!("no key group is covered by all its hosts, so each product asks some of them in vain: {}", list(each)),
+            format!(
+                "no key group is covered by all its hosts, so each product asks some of them in vain: {}",
+                each.join("; ")
+            ),
             "Certify the hosts of one domain for the same key groups, or publish them in different domains.",
         ));
     }

@@ -148,9 +148,13 @@ fn certificate(host: &HostAudit, at: usize) -> [String; 3] {
 /// Clock, count, and whether that is enough.
 fn answer(asked: &Asked) -> [String; 3] {
     let seconds = |millis: i64| {
-        let sign = if millis < 0 { '-' } else { '+' };
-        let millis = millis.unsigned_abs();
-        format!("{sign}{}.{} s", millis / 1000, millis % 1000 / 100)
+        let tenths = millis.unsigned_abs() / 100;
+        let sign = match (tenths, millis) {
+            (0, _) => "",
+            (_, ..0) => "-",
+            _ => "+",
+        };
+        format!("{sign}{}.{} s", tenths / 10, tenths % 10)
     };
     match &asked.result {
         Ok(answer) => [
