@@ -59,19 +59,23 @@ pub(crate) fn configure(layout: &Layout<'_>) -> Command {
     named
 }
 
-/// What the deployment needs and no more: the service's name, and addresses of hosts.
+/// What the deployment needs and no more: the service's name in the zone's own domain and in `east`, and addresses of
+/// hosts in both.
 fn policy(zone: &str) -> String {
     let mut policy = "update-policy {".to_owned();
-    for name in WITH_RIGHTS
+    for key in WITH_RIGHTS
         .map(|key| key.name)
         .into_iter()
         .chain([GENERATED])
     {
-        write!(
-            policy,
-            " grant {name} name _vlmcs._tcp.{zone}. SRV; grant {name} subdomain hosts.{zone}. A AAAA;"
-        )
-        .unwrap();
+        for domain in [zone, &format!("east.{zone}")] {
+            write!(
+                policy,
+                " grant {key} name _vlmcs._tcp.{domain}. SRV; \
+                 grant {key} subdomain hosts.{domain}. A AAAA;"
+            )
+            .unwrap();
+        }
     }
     policy + " }; "
 }

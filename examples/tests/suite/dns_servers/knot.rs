@@ -33,7 +33,7 @@ pub(crate) fn configure(layout: &Layout<'_>) -> Command {
         "acl:\n  - id: transfer\n    address: 127.0.0.0/8\n    action: transfer\n\
          \x20 - id: hosts\n    key: [{}]\n    action: update\n    update-type: [SRV, A, AAAA]\n\
          \x20   update-owner: name\n    update-owner-match: sub-or-equal\n\
-         \x20   update-owner-name: [_vlmcs._tcp, hosts]\nzone:",
+         \x20   update-owner-name: [_vlmcs._tcp, hosts, _vlmcs._tcp.east, hosts.east]\nzone:",
         names.join(", ")
     )
     .unwrap();

@@ -29,6 +29,7 @@ mod publisher;
 mod publishing;
 mod real_host;
 mod unbound;
+mod zones;
 
 /// Each behaviour as a test of each server.
 macro_rules! on_each_server {

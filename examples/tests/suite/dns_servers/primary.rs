@@ -37,6 +37,8 @@ pub(crate) struct Zone {
     pub(crate) records: String,
     /// The address of `ns1`, which is named as the primary; the server's own if `None`.
     pub(crate) primary: Option<String>,
+    /// The primary that the SOA record names.
+    pub(crate) primary_name: String,
 }
 
 impl Zone {
@@ -47,6 +49,7 @@ impl Zone {
             updates: true,
             records: String::new(),
             primary: None,
+            primary_name: format!("ns1.{name}."),
         }
     }
 
@@ -64,12 +67,17 @@ impl Zone {
 
     /// The zone file.
     pub(crate) fn text(&self, address: SocketAddr, serial: u32) -> String {
-        let Self { name, records, .. } = self;
+        let Self {
+            name,
+            records,
+            primary_name,
+            ..
+        } = self;
         let primary = self.primary.clone();
         let primary = primary.unwrap_or_else(|| address.ip().to_string());
         format!(
             "$ORIGIN {name}.\n$TTL 300\n\
-             @ IN SOA ns1.{name}. hostmaster.{name}. {serial} 3600 600 86400 60\n\
+             @ IN SOA {primary_name} hostmaster.{name}. {serial} 3600 600 86400 60\n\
              @ IN NS ns1.{name}.\n\
              ns1 IN A {primary}\n\
              {records}"
@@ -123,6 +131,9 @@ const ZONES: usize = 60;
 /// A zone of shared servers that takes no updates.
 pub(crate) const STATIC: &str = "static.test";
 
+/// A zone of shared servers that delegates `west`.
+const ABOVE: &str = "above.test";
+
 impl Primary {
     /// A server of its own with these zones.
     pub(crate) async fn start(kind: Kind, listen: Listen, zones: &[Zone], options: &str) -> Self {
@@ -161,6 +172,11 @@ impl Primary {
         let given = self.given.fetch_add(1, Ordering::Relaxed);
         assert!(given < ZONES, "more tests than zones");
         test_zone(given)
+    }
+
+    /// A zone with updates and one below it, for one test.
+    pub(crate) fn delegated(&self) -> (String, String) {
+        (ABOVE.to_owned(), format!("west.{ABOVE}"))
     }
 
     /// A file of the server.
@@ -208,6 +224,10 @@ impl Kind {
         }
         let mut zones: Vec<Zone> = (0..ZONES).map(|n| Zone::new(&test_zone(n))).collect();
         zones.push(Zone::without_updates(STATIC));
+        let below = format!("west.{ABOVE}");
+        let records = format!("west IN NS ns1.{below}.\nns1.west IN A 127.0.0.1\n");
+        zones.push(Zone::new(ABOVE).with_records(&records));
+        zones.push(Zone::new(&below));
         let primary = Arc::new(Primary::start(self, Listen::AnyPort, &zones, "").await);
         *place = Arc::downgrade(&primary);
         Shared(primary)

@@ -2,7 +2,9 @@
 
 use super::{
     daemon::{self, Listen},
+    dig,
     keys::{self, HOSTS_384, HOSTS_512, UNKNOWN, WITHOUT_RIGHTS, WRONG_SECRET},
+    nsupdate,
     primary::{Kind, Primary, STATIC, Shared, Zone},
     publishing::{PublishingHost, SlowBy},
 };
@@ -10,10 +12,13 @@ use core::time::Duration;
 
 super::on_each_server! {
     a_host_publishes_its_srv_record_and_its_addresses
+    a_change_of_priority_weight_and_port_replaces_the_record
+    an_address_that_is_gone_is_taken_out
     publishing_again_changes_nothing
     a_withdrawal_takes_out_the_hosts_own_records_alone
     a_withdrawal_of_what_is_not_there_is_no_failure
     a_record_of_another_host_is_never_touched
+    an_older_record_of_a_host_that_lost_its_memory_is_replaced
     two_hosts_of_one_name_are_both_there_in_each_of_50_cycles
     updates_are_signed_with_sha384_and_sha512_as_well
     a_host_with_16_addresses_is_published_whole
@@ -51,9 +56,37 @@ async fn a_host_publishes_its_srv_record_and_its_addresses(server: Shared) {
     assert_eq!(server.records(host.name(), "AAAA").await, ["2001:db8::3"]);
     let owner = format!("_vlmcs._tcp.{zone}");
     assert_eq!(
-        super::dig::records_with_ttl(server.address, &owner, "SRV").await,
+        dig::records_with_ttl(server.address, &owner, "SRV").await,
         [format!("3600 {}", host.srv())]
     );
+}
+
+async fn a_change_of_priority_weight_and_port_replaces_the_record(server: Shared) {
+    let zone = server.zone();
+    let mut host = PublishingHost::new(server.address, &zone, "kms1");
+    for (priority, weight, port) in [(0, 0, 1688), (10, 75, 1688), (10, 25, 1688), (0, 0, 1700)] {
+        (host.priority, host.weight, host.port) = (priority, weight, port);
+        assert_eq!(host.publish().await, format!("12294 {zone}"));
+        assert_eq!(server.srv(&zone).await, [host.srv()]);
+    }
+}
+
+async fn an_address_that_is_gone_is_taken_out(server: Shared) {
+    let zone = server.zone();
+    let mut host = PublishingHost::new(server.address, &zone, "kms1").with_addresses(&[
+        "10.1.2.3",
+        "10.1.2.4",
+        "2001:db8::3",
+    ]);
+    assert_eq!(host.publish().await, format!("12294 {zone}"));
+    host = host.with_addresses(&["10.1.2.4", "10.1.2.5"]);
+    assert_eq!(host.publish().await, format!("12294 {zone}"));
+    assert_eq!(
+        server.records(host.name(), "A").await,
+        ["10.1.2.4", "10.1.2.5"]
+    );
+    assert!(server.records(host.name(), "AAAA").await.is_empty());
+    assert_eq!(server.srv(&zone).await, [host.srv()]);
 }
 
 async fn publishing_again_changes_nothing(server: Shared) {
@@ -90,40 +123,58 @@ async fn a_withdrawal_of_what_is_not_there_is_no_failure(server: Shared) {
     }
 }
 
-/// The same name, and even the same target with another port, weight or priority.
 async fn a_record_of_another_host_is_never_touched(server: Shared) {
     let zone = server.zone();
-    let mut others: Vec<String> = [(0, 1, 1688), (1, 0, 1688), (0, 0, 1689)]
-        .map(|(priority, weight, port)| format!("{priority} {weight} {port} kms1.hosts.{zone}."))
-        .to_vec();
-    others.push(FOREIGN.to_owned());
+    let service = format!("_vlmcs._tcp.{zone}.");
+    // Some differ from the host's own by a letter of the target alone.
+    let mut others = [
+        FOREIGN.to_owned(),
+        format!("0 0 1688 kms10.hosts.{zone}."),
+        format!("0 0 1688 kms1.{zone}."),
+        format!("0 0 1688 xkms1.hosts.{zone}."),
+    ];
     for other in &others {
-        super::nsupdate::add(
-            &server,
-            &zone,
-            &format!("_vlmcs._tcp.{zone}. 60 SRV {other}"),
-        )
-        .await;
+        nsupdate::add(&server, &zone, &format!("{service} 60 SRV {other}")).await;
     }
-    super::nsupdate::add(&server, &zone, &format!("kms1.hosts.{zone}. 60 A 10.9.9.9")).await;
+    nsupdate::add(&server, &zone, &format!("kms1.hosts.{zone}. 60 A 10.9.9.9")).await;
     others.sort();
     assert_eq!(server.srv(&zone).await, others);
 
     let host = PublishingHost::new(server.address, &zone, "kms1");
-    let mut both = others.clone();
-    both.push(host.srv());
-    both.sort();
+    let mut all = others.to_vec();
+    all.push(host.srv());
+    all.sort();
     for _ in 0..2 {
         assert_eq!(host.publish().await, format!("12294 {zone}"));
-        assert_eq!(server.srv(&zone).await, both);
-        assert_eq!(
-            server.records(host.name(), "A").await,
-            ["10.1.2.3", "10.9.9.9"]
-        );
+        assert_eq!(server.srv(&zone).await, all);
+        let addresses = server.records(host.name(), "A").await;
+        assert_eq!(addresses, ["10.1.2.3", "10.9.9.9"]);
         assert_eq!(host.withdraw().await, OK);
         assert_eq!(server.srv(&zone).await, others);
         assert_eq!(server.records(host.name(), "A").await, ["10.9.9.9"]);
     }
+}
+
+/// By its target and port: the same target with another port is another host on the same machine.
+async fn an_older_record_of_a_host_that_lost_its_memory_is_replaced(server: Shared) {
+    let zone = server.zone();
+    let other = PublishingHost::new(server.address, &zone, "kms2").with_addresses(&["10.1.2.4"]);
+    let mut host = PublishingHost::new(server.address, &zone, "kms1");
+    for host in [&other, &host] {
+        assert_eq!(host.publish().await, format!("12294 {zone}"));
+    }
+    host = host.forgetting();
+    (host.priority, host.weight) = (20, 5);
+    assert_eq!(host.publish().await, format!("12294 {zone}"));
+    let replaced = host.srv();
+    assert_eq!(server.srv(&zone).await, [other.srv(), replaced.clone()]);
+
+    host = host.forgetting();
+    host.port = 1700;
+    assert_eq!(host.publish().await, format!("12294 {zone}"));
+    let mut wanted = [other.srv(), replaced, host.srv()];
+    wanted.sort();
+    assert_eq!(server.srv(&zone).await, wanted);
 }
 
 async fn two_hosts_of_one_name_are_both_there_in_each_of_50_cycles(server: Shared) {
@@ -143,6 +194,9 @@ async fn two_hosts_of_one_name_are_both_there_in_each_of_50_cycles(server: Share
         };
         assert_eq!(moves.publish().await, done);
         expect(&[&stays, &moves], "published").await;
+        moves.weight = cycle + 1;
+        assert_eq!(moves.publish().await, done);
+        expect(&[&stays, &moves], "changed").await;
         assert_eq!(stays.publish().await, done);
         expect(&[&stays, &moves], "the other published").await;
         assert_eq!(moves.withdraw().await, OK);

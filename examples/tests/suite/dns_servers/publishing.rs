@@ -3,14 +3,18 @@
 use super::keys::{self, HOSTS, Key};
 use core::{net::SocketAddr, time::Duration};
 use kms_core::{Clock, Now};
-use kms_host::{HostConfig, Publisher};
+use kms_host::{HostConfig, MemoryRecords, Publisher};
 use kms_service::{OsEntropy, SystemClock};
+use std::sync::Arc;
 
 /// The publishing side of a host, with files of its own.
 #[derive(Debug)]
 pub(crate) struct PublishingHost {
     folder: tempfile::TempDir,
-    server: SocketAddr,
+    /// Where DNS is, in the `[dns]` table.
+    lines: String,
+    primary_port: Option<u16>,
+    published: Arc<MemoryRecords>,
     domain: String,
     name: String,
     pub(crate) priority: u16,
@@ -20,11 +24,13 @@ pub(crate) struct PublishingHost {
 }
 
 impl PublishingHost {
-    /// `<name>.hosts.<domain>` with one IPv4 address, published in `domain` with the hosts' key.
+    /// `<name>.hosts.<domain>` on port 1688 with one IPv4 address, published in `domain` with the hosts' key.
     pub(crate) fn new(server: SocketAddr, domain: &str, name: &str) -> Self {
         let host = Self {
             folder: tempfile::tempdir().unwrap(),
-            server,
+            lines: format!("server = \"{server}\""),
+            primary_port: None,
+            published: Arc::default(),
             domain: domain.to_owned(),
             name: format!("{name}.hosts.{domain}"),
             priority: 0,
@@ -37,6 +43,20 @@ impl PublishingHost {
 
     pub(crate) fn with_key(self, key: Key) -> Self {
         key.write(&self.folder.path().join("dns.key"));
+        self
+    }
+
+    /// Instead of a server that is told, the primary is found by asking this resolver, and listens on
+    /// this port.
+    pub(crate) fn by_resolver(mut self, resolver: SocketAddr, primary_port: u16) -> Self {
+        self.lines = format!("nameservers = [\"{resolver}\"]");
+        self.primary_port = Some(primary_port);
+        self
+    }
+
+    /// As a host that has lost its memory of what it published.
+    pub(crate) fn forgetting(mut self) -> Self {
+        self.published = Arc::default();
         self
     }
 
@@ -73,9 +93,10 @@ impl PublishingHost {
         format!("{priority} {weight} {port} {name}.")
     }
 
+    /// A publisher as a host that has just started has it, which knows what it published before.
     pub(crate) fn publisher(&self) -> Publisher {
         let Self {
-            server,
+            lines,
             domain,
             name,
             priority,
@@ -85,13 +106,18 @@ impl PublishingHost {
             ..
         } = self;
         let text = format!(
-            "listen = \"127.0.0.1:0\"\nidentity = \"kms1\"\n[dns]\nserver = \"{server}\"\nkey_file = \"dns.key\"\n\
+            "listen = \"127.0.0.1:0\"\nidentity = \"kms1\"\n[dns]\n{lines}\nkey_file = \"dns.key\"\n\
              host_name = \"{name}\"\naddresses = {addresses:?}\n\
              domains = [\"{domain}, {priority}, {weight}\"]\n"
         );
         let config = HostConfig::parse(&text, &self.folder.path().join("host.toml")).unwrap();
         let listening = SocketAddr::from(([0, 0, 0, 0], *port));
-        Publisher::new(&config.dns.unwrap(), &[listening], None).unwrap()
+        let publisher = Publisher::new(&config.dns.unwrap(), &[listening], None).unwrap();
+        let publisher = publisher.with_records(Arc::clone(&self.published) as Arc<_>);
+        match self.primary_port {
+            Some(port) => publisher.with_primary_port(port),
+            None => publisher,
+        }
     }
 
     /// What came of publishing once: the event's number and fields.
