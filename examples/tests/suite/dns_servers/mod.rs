@@ -15,6 +15,7 @@
 //! same time share one process of each kind, where every test has a zone of its own.
 
 mod bind;
+mod by_hand;
 mod daemon;
 mod dig;
 mod discovery;

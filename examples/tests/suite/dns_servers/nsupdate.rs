@@ -1,7 +1,7 @@
 //! `nsupdate`, the update client of BIND.
 
 use super::{keys::HOSTS, primary::Primary};
-use crate::support::{Outcome, command, run};
+use crate::support::{Folder, Outcome, command, run};
 use core::net::SocketAddr;
 use std::{fs, path::Path};
 
@@ -16,8 +16,16 @@ pub(crate) async fn add(primary: &Primary, zone: &str, record: &str) {
         .exits(0);
 }
 
+/// Runs a script with this way of giving the key.
+pub(crate) async fn run_script(folder: &Folder, key: &[String], script: &str) -> Outcome {
+    folder.write("update", script);
+    let mut nsupdate = command("nsupdate");
+    nsupdate.args(key).arg(folder.path("update"));
+    run(nsupdate).await
+}
+
 /// Runs these commands against a server.
-pub(crate) async fn send(server: SocketAddr, key: &Path, script: &str, folder: &Path) -> Outcome {
+async fn send(server: SocketAddr, key: &Path, script: &str, folder: &Path) -> Outcome {
     let path = folder.join("script");
     let (ip, port) = (server.ip(), server.port());
     fs::write(&path, format!("server {ip} {port}\n{script}")).unwrap();

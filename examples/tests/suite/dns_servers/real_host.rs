@@ -7,6 +7,9 @@ use core::net::SocketAddr;
 /// A product of a vendor with threshold 2, so that two machines are enough.
 pub(crate) const PRODUCT: &str = "Example Render Farm 3";
 
+/// What a host that needs no client publishes.
+pub(crate) const ADDRESSES: [&str; 2] = ["10.1.2.3", "2001:db8::3"];
+
 /// A folder with a host for [`PRODUCT`] named `kms2.hosts.<zone>`, which publishes itself in `zone`.
 pub(crate) async fn folder(server: SocketAddr, zone: &str) -> Folder {
     let folder = Folder::with_host().await;
