@@ -114,13 +114,15 @@ impl DomainName {
             && (head.is_empty() || domain.is_empty() || head.ends_with(b"."))
     }
 
-    /// Whether the last label is a number, so that the name would be taken for an IPv4 address
-    /// (RFC 1123 section 2.1 reserves that).
+    /// Whether the last label is a number, decimal or hexadecimal as in `0x7f000001`, so that the name
+    /// would be taken for an IPv4 address (RFC 1123 section 2.1 reserves that).
     #[must_use]
     pub fn ends_in_number(&self) -> bool {
-        self.labels()
-            .next_back()
-            .is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()))
+        let is_number = |label: &str| match label.as_bytes() {
+            [b'0', b'x' | b'X', hexadecimal @ ..] => hexadecimal.iter().all(u8::is_ascii_hexdigit),
+            decimal => decimal.iter().all(u8::is_ascii_digit),
+        };
+        self.labels().next_back().is_some_and(is_number)
     }
 
     /// Whether the name is `localhost` or lies below it (RFC 6761 section 6.3).
@@ -318,6 +320,8 @@ mod tests {
     fn names_that_look_like_addresses_or_this_machine_are_told_apart() {
         assert!(name("10.0.0.7").ends_in_number() && name("a.1").ends_in_number());
         assert!(!name("1.a").ends_in_number() && !DomainName::root().ends_in_number());
+        assert!(name("0x7f000001").ends_in_number() && name("a.0X").ends_in_number());
+        assert!(!name("0xg").ends_in_number() && !name("0x1.a").ends_in_number());
         assert!(name("LocalHost").is_localhost() && name("a.localhost").is_localhost());
         assert!(!name("localhost.a").is_localhost());
     }

@@ -7,5 +7,8 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
+mod client;
+mod lookup;
 mod publisher;
+mod resolver;
 mod update;
