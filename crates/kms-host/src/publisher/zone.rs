@@ -149,6 +149,8 @@ fn first(mut v6: Vec<IpAddr>, mut v4: Vec<IpAddr>) -> Vec<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{DnsConfig, DnsTransport};
+    use tokio::{net::UdpSocket, time::Instant};
 
     #[test]
     fn labels_are_taken_off_until_the_root_is_next() {
@@ -172,5 +174,46 @@ mod tests {
             .map(|ip| ip.parse().unwrap())
             .into();
         assert_eq!(first(Vec::new(), odd), [] as [IpAddr; 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn limit_10_seconds_for_finding_a_zone_whose_servers_are_silent() {
+        let mut silent = Vec::new();
+        for _ in 0..DnsConfig::MAX_NAMESERVERS {
+            silent.push(UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        }
+        let mut way = Way {
+            server: None,
+            nameservers: silent
+                .iter()
+                .map(|socket| socket.local_addr().unwrap())
+                .collect(),
+            transport: DnsTransport::Auto,
+        };
+        let domain: DomainName = "contoso.test".parse().unwrap();
+        let begun = Instant::now();
+        let found = Finder {
+            way: &way,
+            port: 53,
+        }
+        .find(&domain, &domain)
+        .await;
+        assert_eq!(found, Err(LookupError::Timeout));
+        let took = begun.elapsed();
+        assert!(took <= DEADLINE + Duration::from_millis(20), "{took:?}");
+
+        // A server that is configured need not tell the zone.
+        way.server = way.nameservers.first().copied();
+        let begun = Instant::now();
+        let found = Finder {
+            way: &way,
+            port: 53,
+        }
+        .find(&domain, &domain)
+        .await;
+        let servers = way.nameservers[..1].to_vec();
+        let zone = domain.clone();
+        assert_eq!(found, Ok(Place { zone, servers }));
+        assert!(begun.elapsed() <= DEADLINE + Duration::from_millis(20));
     }
 }
