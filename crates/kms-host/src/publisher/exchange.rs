@@ -33,7 +33,7 @@ const STRAYS: usize = 3;
 pub(super) enum Outcome {
     /// It was done.
     Done,
-    /// The server refused it, with its signature: nothing was changed.
+    /// The server refused it, with its signature, and nothing else was sent: nothing was changed.
     Refused(StatusCode),
     /// Nobody knows whether it was done.
     Unknown(StatusCode),
@@ -57,6 +57,11 @@ pub(super) async fn send(
     mut make: impl FnMut() -> Result<Update, UpdateError>,
 ) -> Outcome {
     let until = Instant::now() + DEADLINE;
+    let mut made = 0_u32;
+    let mut make = || {
+        made += 1;
+        make()
+    };
     let mut outcome = Outcome::Unknown(StatusCode::DNS_SERVER_FAILURE);
     for (place, &server) in servers.iter().enumerate() {
         let left = until.saturating_duration_since(Instant::now());
@@ -64,7 +69,8 @@ pub(super) async fn send(
         // Those that follow get their part of the time, and what the ones before did not need.
         let share = left / ways.max(1);
         match one(server, transport, share, &mut make).await {
-            Ok(reply) => return judge(server, &reply),
+            // One that had no answer may have been done all the same.
+            Ok(reply) => return judge(server, &reply, made == 1),
             Err(failure) => {
                 tracing::warn!(%server, %failure, "an update had no answer of use");
                 outcome = Outcome::Unknown(failure.code());
@@ -77,12 +83,12 @@ pub(super) async fn send(
     outcome
 }
 
-fn judge(server: SocketAddr, reply: &UpdateReply) -> Outcome {
+fn judge(server: SocketAddr, reply: &UpdateReply, alone: bool) -> Outcome {
     match reply.status() {
         StatusCode::OK => Outcome::Done,
         code => {
             tracing::warn!(%server, %reply, "the DNS server refused the update");
-            if reply.is_authenticated() {
+            if alone && reply.is_authenticated() {
                 Outcome::Refused(code)
             } else {
                 Outcome::Unknown(code)

@@ -1,16 +1,20 @@
 //! What was published before is replaced or withdrawn, and nothing of another host.
 
 use crate::{
-    dns_front::{Asked, Front},
+    dns_front::{Asked, Front, Via},
     fixture::Fixture,
     publisher::{LISTENING, dns_config, dns_server, published, records, srv, with_key},
     store_fixture::Place,
 };
 use core::net::SocketAddr;
+use kms_core::Clock as _;
 use kms_host::{Kept, MemoryRecords, PublishedRecords, Publisher, StoreError};
 use kms_service::{OsEntropy, SystemClock};
 use kms_srv::{DomainName, Registration};
-use kms_testkit::dns::{DnsServer, RecordData, RecordType};
+use kms_testkit::dns::{
+    DnsServer, RecordData, RecordType,
+    fake::{self, ForgedMessage, ForgedTsig},
+};
 use std::sync::{Arc, Mutex};
 
 const OWNER: &str = "_vlmcs._tcp.contoso.test";
@@ -271,4 +275,50 @@ async fn a_host_with_a_store_remembers_through_a_restart_of_its_process() {
         assert_eq!(published(&publisher).await, OK);
         assert_eq!(srvs(&server).await, [srv(0, 0, port, "kms1.contoso.test")]);
     }
+}
+
+/// A refusal with the right signature.
+fn signed_refusal(asked: &Asked) -> Vec<u8> {
+    const REFUSED: u16 = 5;
+    let now = u64::try_from(SystemClock.now().wall.as_millis() / 1000).unwrap();
+    let asked = fake::Asked::new(fake::Transport::Tcp, 0, asked.bytes.clone());
+    let refusal = ForgedMessage::answer_to(&asked).with_rcode(REFUSED);
+    let tsig = ForgedTsig::new("kms-hosts", asked.id(), now);
+    let signed = tsig.sign(refusal, &asked.mac(), b"a secret of thirty-two bytes, ok");
+    signed.unwrap().into_bytes()
+}
+
+#[tokio::test]
+async fn an_update_that_was_surely_refused_is_not_kept_and_one_that_may_have_been_done_is() {
+    let fixture = with_key();
+    let server = dns_server(&["contoso.test"]).await;
+    let kept = Arc::new(MemoryRecords::default());
+    let first = publisher(&fixture, server.address(), &kept, (LISTENING, ""));
+    assert_eq!(published(&first).await, OK);
+    let told = ["12293 0x8007232D, contoso.test"];
+
+    let refusing = Front::alone(|asked| {
+        let answer = asked.is_update().then(|| signed_refusal(asked));
+        answer.into_iter().collect()
+    })
+    .await;
+    let moved = ("10.1.2.3:1700", "transport = \"tcp\"");
+    let second = publisher(&fixture, refusing.address, &kept, moved);
+    assert_eq!(published(&second).await, told);
+    assert_eq!(kept_lines(&*kept), ["0 0 1688 kms1.contoso.test."]);
+
+    // The first is done, and its answer lost; what comes after it is refused.
+    let losing = Front::start(server.address(), |asked: &Asked, answer| {
+        match (asked.is_update(), asked.via) {
+            (false, _) => vec![answer],
+            (true, Via::Udp) => Vec::new(),
+            (true, Via::Tcp) => vec![signed_refusal(asked)],
+        }
+    })
+    .await;
+    let third = publisher(&fixture, losing.address, &kept, ("10.1.2.3:1700", ""));
+    assert_eq!(published(&third).await, told);
+    let both = ["0 0 1688 kms1.contoso.test.", "0 0 1700 kms1.contoso.test."];
+    assert_eq!(kept_lines(&*kept), both);
+    assert_eq!(srvs(&server).await, [srv(0, 0, 1700, "kms1.contoso.test")]);
 }
