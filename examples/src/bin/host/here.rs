@@ -5,7 +5,10 @@ use crate::{
     sockets,
 };
 use core::net::SocketAddr;
-use examples::{cli::Ended, sysexits};
+use examples::{
+    cli::{self, Ended},
+    sysexits,
+};
 use kms_host::{
     DnsConfig, Durability, HostConfig, Publisher, PublisherError, StoredSettings, identity,
     store::sqlite::{HostSeen, OpenError, StoreReader, StoreRecords},
@@ -153,6 +156,15 @@ pub(crate) fn key(dns: &DnsConfig) -> Result<TsigKey, PublisherError> {
         path: dns.key_file.clone(),
         source,
     })
+}
+
+/// Warnings on standard error: they say more of a failure than its code.
+///
+/// # Errors
+/// When `RUST_LOG` is no filter.
+pub(crate) fn init_logs() -> Result<(), Ended> {
+    let logs = cli::init_logs(tracing::level_filters::LevelFilter::WARN);
+    logs.map_err(|ended| ended.with_code(sysexits::CONFIGURATION))
 }
 
 /// What a command waits in.

@@ -52,6 +52,7 @@ struct Withdrawn {
 
 pub(crate) fn withdraw(config: Option<&Path>, arguments: &Arguments) -> Result<u8, Ended> {
     let here = Here::read(config)?;
+    here::init_logs()?;
     // All that can be wrong with it is told before anything is changed.
     let publisher = here.publisher()?;
     let say = |text: &dyn core::fmt::Display| {

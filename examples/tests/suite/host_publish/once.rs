@@ -49,6 +49,14 @@ async fn beside_a_running_host_it_does_no_harm_and_it_publishes_where_that_is_tu
         .exits(0)
         .says(&["12294 contoso.test"]);
     assert_eq!(srv(&dns, "contoso.test").await, [record.as_str()]);
+    // The running host does not know of another weight yet.
+    configure(&folder, &dns, 0, "[\"contoso.test, 0, 9\"]", "");
+    let heavier = format!("0 9 {} kms1.contoso.test", running.address.port());
+    host(&folder, "publish").await.exits(0).says(&[
+        "12294 contoso.test",
+        &format!("let it take them up: kill -HUP {}", running.child.id()),
+    ]);
+    assert_eq!(srv(&dns, "contoso.test").await, [heavier.as_str()]);
     host(&folder, "withdraw").await.exits(0);
     assert_eq!(srv(&dns, "contoso.test").await, [""; 0]);
     host(&folder, "publish").await.exits(0).says(&[
@@ -56,7 +64,7 @@ async fn beside_a_running_host_it_does_no_harm_and_it_publishes_where_that_is_tu
         "publishing is turned off",
         "host --config host.toml set dns-publishing on",
     ]);
-    assert_eq!(srv(&dns, "contoso.test").await, [record.as_str()]);
+    assert_eq!(srv(&dns, "contoso.test").await, [heavier.as_str()]);
     running.stop().await;
 }
 
@@ -122,6 +130,32 @@ async fn a_server_that_is_not_there_is_told_and_may_be_tried_again() {
         .await
         .exits(75)
         .says(&["contoso.test: 0x8007232A"]);
+    // Nor the server that could tell where the zone's primary is.
+    folder.write(
+        "host.toml",
+        &text.replace(
+            &format!("server = \"{}\"", dns.address()),
+            &format!("nameservers = [\"{nobody}\"]"),
+        ),
+    );
+    let failed = host(&folder, "publish").await.exits(75);
+    assert!(
+        failed.stdout.starts_with("12293 contoso.test: 0x8007"),
+        "{failed}"
+    );
+    let planned = host(&folder, "publish --dry-run").await.exits(75);
+    // Nothing in it is a command for nsupdate.
+    assert!(
+        planned.stdout.contains("nothing can be sent: 0x8007"),
+        "{planned}"
+    );
+    assert!(
+        planned
+            .stdout
+            .lines()
+            .all(|line| line.is_empty() || line.starts_with(';')),
+        "{planned}"
+    );
 }
 
 #[tokio::test]

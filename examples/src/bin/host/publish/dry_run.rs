@@ -35,6 +35,8 @@ struct Planned {
 #[derive(Serialize)]
 struct Failure {
     code: String,
+    symbol: Option<&'static str>,
+    what_to_do: Option<&'static str>,
     #[serde(skip)]
     status: StatusCode,
 }
@@ -49,6 +51,7 @@ struct Message {
 
 pub(super) fn dry_run(config: Option<&Path>, json: bool) -> Result<u8, Ended> {
     let here = Here::read(config)?;
+    here::init_logs()?;
     let publisher = here.publisher()?;
     let dns = here.dns()?;
     let key = here::key(dns).map_err(exit::with)?;
@@ -86,8 +89,11 @@ impl Planned {
         let plan = match plan {
             Ok(plan) => plan,
             Err(status) => {
+                let known = status.info();
                 planned.failure = Some(Failure {
                     code: format!("0x{:08X}", status.0),
+                    symbol: known.map(|known| known.symbol),
+                    what_to_do: known.map(|known| known.remedy),
                     status: *status,
                 });
                 return Ok(planned);
@@ -116,10 +122,13 @@ impl Planned {
             algorithm,
             ..
         } = self;
-        if let Some(Failure { status, .. }) = &self.failure {
+        if let Some(Failure {
+            status, what_to_do, ..
+        }) = &self.failure
+        {
             cli::print(format_args!("; {domain}: nothing can be sent: {status}"));
-            if let Some(known) = status.info() {
-                cli::print(format_args!("; what to do: {}", known.remedy));
+            if let Some(remedy) = what_to_do {
+                cli::print(format_args!("; what to do: {remedy}"));
             }
             cli::print("");
             return;

@@ -17,6 +17,7 @@ type Planned = (DomainName, Result<PublishPlan, StatusCode>);
 
 pub(super) fn once(config: Option<&Path>, json: bool) -> Result<u8, Ended> {
     let here = Here::read(config)?;
+    here::init_logs()?;
     let publisher = here.publisher()?;
     let (plans, events) = here::runtime()?.block_on(async {
         let plans = publisher.plan().await;
@@ -29,13 +30,32 @@ pub(super) fn once(config: Option<&Path>, json: bool) -> Result<u8, Ended> {
     });
     let done: Vec<Done> = plans.iter().map(|planned| tell(planned, &events)).collect();
     results::print(&done, json)?;
-    if !json && here.stored.dns_publishing == Some(false) {
+    if !json {
+        advise(&here, &plans);
+    }
+    Ok(results::exit_code_of(&done))
+}
+
+/// What is to be done so that it stays as it is now.
+fn advise(here: &Here, plans: &[Planned]) {
+    let replaces = |plan: &PublishPlan| !plan.replaced().is_empty() || !plan.withdrawn().is_empty();
+    if here.stored.dns_publishing == Some(false) {
         cli::print(format_args!(
             "publishing is turned off: no host keeps these records up; to turn it on: {}",
             here.command("set dns-publishing on")
         ));
+    } else if let Some(seen) = here.running()
+        && plans
+            .iter()
+            .any(|(_, plan)| plan.as_ref().is_ok_and(replaces))
+    {
+        // Else it would miss its record, and publish that again.
+        cli::print(format_args!(
+            "an older record was replaced beside the running host; if its configuration or certificate \
+             changed, let it take them up: kill -HUP {}",
+            seen.host.pid
+        ));
     }
-    Ok(results::exit_code_of(&done))
 }
 
 /// What came of it in the domain that this was planned for.

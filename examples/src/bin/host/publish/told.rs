@@ -16,13 +16,13 @@ use kms_srv::{
 #[command(next_help_heading = "For --manual, in place of what the configuration says")]
 pub(crate) struct Told {
     /// Where to publish, with priority and weight if they are not 0; may be given several times.
-    /// Default: [dns] domains, or the domain of the host's name.
+    /// Default: dns.domains, or the domain of the host's name.
     #[arg(long, requires = "manual", value_name = "DOMAIN[,PRIORITY[,WEIGHT]]")]
     domain: Vec<String>,
-    /// The host's name. Default: [dns] host_name, or the name in the certificate.
+    /// The host's name. Default: dns.host_name, or the name in the certificate.
     #[arg(long, requires = "manual", value_name = "NAME")]
     host_name: Option<DomainName>,
-    /// An address of the host; may be given several times. Default: [dns] addresses, or those that
+    /// An address of the host; may be given several times. Default: dns.addresses, or those that
     /// are listened on.
     #[arg(long, requires = "manual", value_name = "ADDRESS")]
     address: Vec<IpAddr>,
