@@ -170,8 +170,9 @@ fn lower_ttl(a: u32, b: u32) -> u32 {
     }
 }
 
+/// A name in small letters: where a server repeats a part of the question, its case is random.
 fn domain_name(name: &Name) -> Option<DomainName> {
-    name.to_ascii().parse().ok()
+    name.to_lowercase().to_ascii().parse().ok()
 }
 
 #[cfg(test)]
@@ -359,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_is_no_host_name_is_left_out() {
+    fn targets_come_in_small_letters_and_what_is_no_host_name_is_left_out() {
         let odd = Name::from_labels([&b"k m\x00s"[..], b"a"]).unwrap();
         let odd = record(SERVICE, 60, RData::SRV(SRV::new(0, 0, 1688, odd)));
         assert_eq!(srv_answer(vec![odd.clone()]), Err(LookupError::NoRecords));
@@ -367,6 +368,8 @@ mod tests {
             srv_answer(vec![odd, srv(SERVICE, 60, "kms1.a")]),
             Ok(kms1(60))
         );
+        let shouted = srv_answer(vec![srv(SERVICE, 60, "KMS1.a")]).unwrap();
+        assert_eq!(shouted.records[0].target.as_str(), "kms1.a");
         let root = record(SERVICE, 60, RData::SRV(SRV::new(0, 0, 0, Name::root())));
         assert!(srv_answer(vec![root]).unwrap().records[0].target.is_root());
     }

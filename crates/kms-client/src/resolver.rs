@@ -32,7 +32,8 @@ pub const QUERY_TIME: Duration = Duration::from_secs(4);
 /// A resolver that asks the configured servers, or the system's.
 ///
 /// It keeps nothing of what it hears. An answer counts as far as it belongs to the question: the
-/// records of the name that was asked for, or of the name that at most 8 aliases lead to from there.
+/// records of the name that was asked for, or of the name that at most 8 aliases lead to from there. Names
+/// in it come in small letters.
 ///
 /// The servers are asked in order, beginning with the one that answered last. One that fails, refuses,
 /// refers elsewhere, cannot be understood, or is silent is left for the next, and only those that were silent are
