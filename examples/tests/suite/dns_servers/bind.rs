@@ -3,7 +3,7 @@
 use super::{
     daemon::free_port,
     keys::{KNOWN, WITH_RIGHTS},
-    primary::{Layout, Primary, Zone},
+    primary::{Layout, Primary, Updates, Zone},
 };
 use crate::support::{Outcome, command, run};
 use core::fmt::Write as _;
@@ -40,10 +40,10 @@ pub(crate) fn configure(layout: &Layout<'_>) -> Command {
     .unwrap();
     for (zone, file) in layout.write_zones() {
         let Zone { name, updates, .. } = zone;
-        let policy = if *updates {
-            policy(name)
-        } else {
-            String::new()
+        let policy = match updates {
+            Updates::Keys => policy(name),
+            Updates::Nobody => String::new(),
+            Updates::Anybody => "allow-update { any; }; ".to_owned(),
         };
         let file = file.display();
         writeln!(

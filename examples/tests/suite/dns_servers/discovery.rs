@@ -262,3 +262,30 @@ async fn a_lame_server_beside_a_good_one_does_not_keep_a_client_from_its_host() 
     finds(&folder, resolver.address, &zone, host.address.port()).await;
     host.stop().await;
 }
+
+#[tokio::test]
+#[ignore = "needs bind9, bind9-dnsutils, unbound"]
+async fn a_client_goes_on_to_the_next_of_its_name_servers() {
+    let good = Kind::Bind.shared().await;
+    let zone = good.zone();
+    let refuses = bind_with("other.test", "", "").await;
+    let fails = Unbound::start(&[
+        ("other.test", &[refuses.address]),
+        (&zone, &[refuses.address]),
+    ])
+    .await;
+    let folder = real_host::folder(good.address, &zone).await;
+    let mut host = folder.serve().await;
+    host.logs("id=12294").await;
+    let published = format!("activated by kms2.hosts.{zone}:{}", host.address.port());
+    for (name, first) in [("one", refuses.address), ("two", fails.address)] {
+        let lines = real_host::client_lines(good.address, &zone);
+        let one = format!("nameserver = \"{}\"", good.address);
+        let both = format!("nameservers = [\"{first}\", \"{}\"]", good.address);
+        assert!(lines.contains(&one), "{lines}");
+        folder.client_with(name, PRODUCT, &lines.replace(&one, &both));
+    }
+    folder.activate("one").await.exits(3).says(&["0xC004F038"]);
+    folder.activate("two").await.exits(0).says(&[&published]);
+    host.stop().await;
+}

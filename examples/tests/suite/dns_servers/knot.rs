@@ -2,7 +2,7 @@
 
 use super::{
     keys::{KNOWN, WITH_RIGHTS},
-    primary::Layout,
+    primary::{Layout, Updates},
 };
 use crate::support::command;
 use core::fmt::Write as _;
@@ -31,6 +31,7 @@ pub(crate) fn configure(layout: &Layout<'_>) -> Command {
     writeln!(
         text,
         "acl:\n  - id: transfer\n    address: 127.0.0.0/8\n    action: transfer\n\
+         \x20 - id: anybody\n    address: 127.0.0.0/8\n    action: update\n\
          \x20 - id: hosts\n    key: [{}]\n    action: update\n    update-type: [SRV, A, AAAA]\n\
          \x20   update-owner: name\n    update-owner-match: sub-or-equal\n\
          \x20   update-owner-name: [_vlmcs._tcp, hosts, _vlmcs._tcp.east, hosts.east]\nzone:",
@@ -38,10 +39,10 @@ pub(crate) fn configure(layout: &Layout<'_>) -> Command {
     )
     .unwrap();
     for (zone, file) in layout.write_zones() {
-        let acl = if zone.updates {
-            "[transfer, hosts]"
-        } else {
-            "transfer"
+        let acl = match zone.updates {
+            Updates::Keys => "[transfer, hosts]",
+            Updates::Nobody => "transfer",
+            Updates::Anybody => "[transfer, anybody]",
         };
         writeln!(
             text,

@@ -2,7 +2,7 @@
 
 use super::{
     keys::{KNOWN, WITH_RIGHTS},
-    primary::Layout,
+    primary::{Layout, Updates},
 };
 use crate::support::command;
 use core::net::SocketAddr;
@@ -72,11 +72,12 @@ fn fill(layout: &Layout<'_>) {
             )
             .unwrap();
         }
-        if zone.updates {
+        if zone.updates != Updates::Nobody {
             // Without the address nobody may update; without the keys everybody at it may.
             let address = ("ALLOW-DNSUPDATE-FROM", "127.0.0.0/8");
             let keys = WITH_RIGHTS
                 .iter()
+                .filter(|_| zone.updates == Updates::Keys)
                 .map(|key| ("TSIG-ALLOW-DNSUPDATE", key.name));
             for (kind, content) in keys.chain([address]) {
                 all.execute(

@@ -27,12 +27,22 @@ pub(crate) enum Kind {
     PowerDns,
 }
 
+/// Who may change a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Updates {
+    /// The hosts' keys: the service's SRV records, and addresses below `hosts`.
+    Keys,
+    Nobody,
+    /// Whoever reaches the server, without a signature.
+    Anybody,
+}
+
 /// A zone that a server has from the start.
 #[derive(Clone, Debug)]
 pub(crate) struct Zone {
     pub(crate) name: String,
-    /// Whether the hosts' keys may change the service's SRV records, and addresses below `hosts`.
-    pub(crate) updates: bool,
+    /// Who may change it.
+    pub(crate) updates: Updates,
     /// Lines of the zone file besides the apex and `ns1`.
     pub(crate) records: String,
     /// The address of `ns1`, which is named as the primary; the server's own if `None`.
@@ -46,7 +56,7 @@ impl Zone {
     pub(crate) fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            updates: true,
+            updates: Updates::Keys,
             records: String::new(),
             primary: None,
             primary_name: format!("ns1.{name}."),
@@ -55,7 +65,15 @@ impl Zone {
 
     pub(crate) fn without_updates(name: &str) -> Self {
         Self {
-            updates: false,
+            updates: Updates::Nobody,
+            ..Self::new(name)
+        }
+    }
+
+    /// One that the documents' `allow-update { any; }` makes.
+    pub(crate) fn open(name: &str) -> Self {
+        Self {
+            updates: Updates::Anybody,
             ..Self::new(name)
         }
     }
@@ -130,6 +148,8 @@ pub(crate) struct Primary {
 const ZONES: usize = 60;
 /// A zone of shared servers that takes no updates.
 pub(crate) const STATIC: &str = "static.test";
+/// A zone of shared servers that takes them from anybody.
+pub(crate) const OPEN: &str = "open.test";
 
 /// A zone of shared servers that delegates `west`.
 const ABOVE: &str = "above.test";
@@ -224,6 +244,7 @@ impl Kind {
         }
         let mut zones: Vec<Zone> = (0..ZONES).map(|n| Zone::new(&test_zone(n))).collect();
         zones.push(Zone::without_updates(STATIC));
+        zones.push(Zone::open(OPEN));
         let below = format!("west.{ABOVE}");
         let records = format!("west IN NS ns1.{below}.\nns1.west IN A 127.0.0.1\n");
         zones.push(Zone::new(ABOVE).with_records(&records));

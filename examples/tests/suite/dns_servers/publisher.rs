@@ -9,6 +9,7 @@ use super::{
     publishing::{PublishingHost, SlowBy},
 };
 use core::time::Duration;
+use std::fs;
 
 super::on_each_server! {
     a_host_publishes_its_srv_record_and_its_addresses
@@ -337,6 +338,22 @@ async fn a_server_that_starts_later_is_published_to(kind: Kind) {
     let server = Primary::start(kind, Listen::At(address), &[Zone::new(zone)], "").await;
     assert_eq!(host.publish().await, format!("12294 {zone}"));
     assert_eq!(server.srv(zone).await, [host.srv()]);
+}
+
+/// PowerDNS says that it did what its policy script forbade, signed and all: only a look at the zone tells.
+#[tokio::test]
+#[ignore = "needs pdns-server, pdns-backend-sqlite3, bind9-dnsutils"]
+async fn an_update_that_a_script_of_power_dns_drops_is_seen_by_a_look_alone() {
+    let zone = "script.test";
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("policy.lua");
+    fs::write(&script, "function updatepolicy(input) return false end\n").unwrap();
+    let option = format!("lua-dnsupdate-policy-script={}", script.display());
+    let zones = [Zone::new(zone)];
+    let server = Primary::start(Kind::PowerDns, Listen::AnyPort, &zones, &option).await;
+    let host = PublishingHost::new(server.address, zone, "kms1");
+    assert_eq!(host.publish().await, format!("12294 {zone}"));
+    assert!(server.srv(zone).await.is_empty());
 }
 
 const OK: &str = "0x00000000 S_OK";
