@@ -3,8 +3,9 @@
 
 #![allow(
     clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "the helpers of a test fail as the test does"
+    reason = "the helpers of a test fail and print as the test does"
 )]
 
 mod client;
