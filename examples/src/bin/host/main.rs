@@ -61,7 +61,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Reads the configuration and what it names, and says whether all of it can be used.
+    /// Reads the configuration and what it names, and says whether all of it can be used and what would
+    /// be published in DNS.
     Check,
     /// Shows the host, its count and the requests that it received, also while it does not run.
     Status(status::Arguments),
