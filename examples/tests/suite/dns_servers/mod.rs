@@ -14,6 +14,7 @@
 //! on a free port of a loopback address, with its files in a folder that goes with it. Tests that run at the
 //! same time share one process of each kind, where every test has a zone of its own.
 
+mod audit;
 mod bind;
 mod by_hand;
 mod daemon;
@@ -35,9 +36,9 @@ mod zones;
 /// Each behaviour as a test of each server.
 macro_rules! on_each_server {
     ($($behaviour:ident)*) => {
-        $crate::dns_servers::on_each_server!(@ on_bind Bind "needs bind9, bind9-dnsutils, bind9-utils" $($behaviour)*);
-        $crate::dns_servers::on_each_server!(@ on_knot Knot "needs knot, bind9-dnsutils" $($behaviour)*);
-        $crate::dns_servers::on_each_server!(@ on_power_dns PowerDns "needs pdns-server, pdns-backend-sqlite3, bind9-dnsutils" $($behaviour)*);
+        $crate::dns_servers::on_each_server!(@ on_bind Bind "needs bind9, bind9-dnsutils, bind9-utils, unbound, python3-dnspython" $($behaviour)*);
+        $crate::dns_servers::on_each_server!(@ on_knot Knot "needs knot, bind9-dnsutils, bind9-utils, unbound, python3-dnspython" $($behaviour)*);
+        $crate::dns_servers::on_each_server!(@ on_power_dns PowerDns "needs pdns-server, pdns-backend-sqlite3, bind9-dnsutils, bind9-utils, unbound, python3-dnspython" $($behaviour)*);
     };
     (@ $module:ident $kind:ident $reason:literal $($behaviour:ident)*) => {
         mod $module {
