@@ -1,13 +1,13 @@
 //! One published host: its addresses, what is there, and what it answers.
 
 use super::{
-    AddressAudit, Asked, HostAudit, Probe, Question, UnusableAddress,
+    AddressAudit, Asked, HostAudit, Probe, Question,
     lookup::{Dns, first_addresses},
     probe,
 };
 use core::{net::SocketAddr, time::Duration};
 use kms_core::Clock;
-use kms_srv::{DomainName, HostAddress};
+use kms_srv::{AddressRule, DomainName, HostAddress};
 use kms_trust::Verifier;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -41,9 +41,12 @@ pub(super) async fn look_at<C: Clock + Send + Sync + 'static>(
     for (at, &address) in addresses.iter().enumerate() {
         let tools = Arc::clone(&tools);
         probes.spawn(async move {
-            let seen = match UnusableAddress::of(address.ip(), tools.allow_loopback) {
-                Some(unusable) => (Probe::Skipped(unusable), None),
-                None => {
+            let rule = AddressRule::Found {
+                allow_loopback: tools.allow_loopback,
+            };
+            let seen = match rule.check(address.ip()) {
+                Err(fault) => (Probe::Skipped(fault), None),
+                Ok(()) => {
                     let time = tools.host_timeout;
                     probe::probe(address, time, &tools.verifier, &tools.clock).await
                 }

@@ -43,6 +43,6 @@ pub use judge::{CERTIFICATE_WARNING, CLOCK_WARNING, LONGEST_TTL};
 pub use question::{Question, QuestionError};
 pub use report::{
     AddressAudit, Answered, AskFailure, Asked, AuditReport, CertificateInfo, DomainAudit,
-    HostAudit, Probe, PublishedRecord, Unusable, UnusableAddress, UpdateOutcome, UpdateTrial,
+    HostAudit, Probe, PublishedRecord, Unusable, UpdateOutcome, UpdateTrial,
 };
 pub use run::{MAX_PROBED_AT_ONCE, Progress, audit};

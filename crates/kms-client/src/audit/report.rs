@@ -1,11 +1,10 @@
 use super::Finding;
 use core::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 use kms_core::{KeyId, StatusCode, Timestamp};
-use kms_srv::{DomainName, HostAddress, LookupError};
+use kms_srv::{AddressFault, DomainName, HostAddress, LookupError};
 use std::collections::BTreeSet;
 
 /// What an audit saw, and what is wrong with it.
@@ -89,7 +88,7 @@ pub struct HostAudit {
     pub v6: Result<Vec<Ipv6Addr>, LookupError>,
     /// What the lookup of IPv4 addresses gave.
     pub v4: Result<Vec<Ipv4Addr>, LookupError>,
-    /// The addresses that were looked at, IPv6 first: at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
+    /// The addresses that were looked at, IPv6 first: at most [`MAX_ADDRESSES`](kms_srv::MAX_ADDRESSES).
     pub addresses: Vec<AddressAudit>,
     /// What came of asking it, if it was asked.
     pub asked: Option<Asked>,
@@ -130,8 +129,8 @@ pub struct AddressAudit {
     reason = "a table has a word for each, and the compiler is to find the one that lacks it"
 )]
 pub enum Probe {
-    /// It was not tried: it leads clients nowhere.
-    Skipped(UnusableAddress),
+    /// It was not tried: clients do not use it.
+    Skipped(AddressFault),
     /// This machine has no way there.
     NoRoute {
         /// What the system said.
@@ -196,70 +195,6 @@ impl Probe {
             | Self::Untrusted { connected, .. }
             | Self::Sound { connected, .. } => Some(*connected),
         }
-    }
-}
-
-/// Why an address leads clients nowhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum UnusableAddress {
-    /// `0.0.0.0` or `::`.
-    Unspecified,
-    /// Of the loopback: the client's own machine.
-    Loopback,
-    /// Valid on one link only.
-    LinkLocal,
-    /// Of a group, or of all.
-    Multicast,
-}
-
-impl UnusableAddress {
-    /// What is wrong with an address; `None` if nothing is.
-    #[must_use]
-    pub const fn of(address: IpAddr, allow_loopback: bool) -> Option<Self> {
-        let (unspecified, loopback, link_local, multicast) = match address {
-            IpAddr::V4(v4) => of_v4(v4),
-            IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-                Some(v4) => of_v4(v4),
-                None => (
-                    v6.is_unspecified(),
-                    v6.is_loopback(),
-                    v6.is_unicast_link_local(),
-                    v6.is_multicast(),
-                ),
-            },
-        };
-        if unspecified {
-            Some(Self::Unspecified)
-        } else if loopback && !allow_loopback {
-            Some(Self::Loopback)
-        } else if link_local {
-            Some(Self::LinkLocal)
-        } else if multicast {
-            Some(Self::Multicast)
-        } else {
-            None
-        }
-    }
-}
-
-const fn of_v4(address: Ipv4Addr) -> (bool, bool, bool, bool) {
-    (
-        address.is_unspecified(),
-        address.is_loopback(),
-        address.is_link_local(),
-        address.is_multicast() || address.is_broadcast(),
-    )
-}
-
-impl fmt::Display for UnusableAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unspecified => "no address at all",
-            Self::Loopback => "an address of the loopback, by which every client means itself",
-            Self::LinkLocal => "a link-local address, which holds on one link only",
-            Self::Multicast => "an address of a group, and not of a host",
-        })
     }
 }
 
@@ -374,34 +309,4 @@ pub enum UpdateOutcome {
         /// The response code.
         code: String,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_that_lead_clients_nowhere_are_told_by_their_kind() {
-        for (address, wanted) in [
-            ("0.0.0.0", Some(UnusableAddress::Unspecified)),
-            ("::", Some(UnusableAddress::Unspecified)),
-            ("127.0.0.1", Some(UnusableAddress::Loopback)),
-            ("::1", Some(UnusableAddress::Loopback)),
-            ("::ffff:127.0.0.1", Some(UnusableAddress::Loopback)),
-            ("169.254.7.7", Some(UnusableAddress::LinkLocal)),
-            ("fe80::7", Some(UnusableAddress::LinkLocal)),
-            ("224.0.0.1", Some(UnusableAddress::Multicast)),
-            ("255.255.255.255", Some(UnusableAddress::Multicast)),
-            ("ff02::1", Some(UnusableAddress::Multicast)),
-            ("192.0.2.7", None),
-            ("10.0.0.7", None),
-            ("2001:db8::7", None),
-            ("fd00::7", None),
-        ] {
-            let found = UnusableAddress::of(address.parse().unwrap(), false);
-            assert_eq!(found, wanted, "{address}");
-        }
-        assert_eq!(UnusableAddress::of(Ipv4Addr::LOCALHOST.into(), true), None);
-        assert_eq!(UnusableAddress::of(Ipv6Addr::LOCALHOST.into(), true), None);
-    }
 }

@@ -55,7 +55,7 @@ async fn addresses_that_lead_nowhere_are_not_tried() {
     assert_eq!(codes(&report), ["unusable-address"]);
     let found = only(&report, "unusable-address");
     assert!(
-        found.problem.contains("169.254.7.7: a link-local"),
+        found.problem.contains("169.254.7.7: it is a link-local"),
         "{found:?}"
     );
 

@@ -37,7 +37,7 @@ async fn limit_64_domains_of_one_audit() {
     assert_eq!(order, wanted);
 
     network.config.domains.push(domain(MAX_DOMAINS));
-    let anchors = TrustAnchors::from_pem(&network.authority.root_pem()).unwrap();
+    let anchors = TrustAnchors::from_pem(network.authority.root_pem()).unwrap();
     let verifier = Verifier::new(anchors, Oids::default(), Verifier::DEFAULT_TOLERANCE);
     let mut entropy = SeededEntropy::new(1);
     let clock = network.clock.clone();

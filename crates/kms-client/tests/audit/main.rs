@@ -82,7 +82,7 @@ impl Network {
     }
 
     async fn audit_with(&self, question: Option<Question>) -> AuditReport {
-        let anchors = TrustAnchors::from_pem(&self.authority.root_pem()).unwrap();
+        let anchors = TrustAnchors::from_pem(self.authority.root_pem()).unwrap();
         let tolerance = Verifier::DEFAULT_TOLERANCE;
         let verifier = Verifier::new(anchors, Oids::default(), tolerance);
         let clock = self.clock.clone();

@@ -427,7 +427,7 @@ fn each(addresses: &[&AddressAudit]) -> String {
         addresses
             .iter()
             .map(|AddressAudit { address, probe }| match probe {
-                Probe::Skipped(unusable) => format!("{}: {unusable}", address.ip()),
+                Probe::Skipped(fault) => format!("{}: {fault}", address.ip()),
                 Probe::NoRoute { reason }
                 | Probe::NoAnswer { reason }
                 | Probe::NotRpc { reason, .. }

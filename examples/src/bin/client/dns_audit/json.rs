@@ -219,7 +219,7 @@ fn host(audit: &HostAudit) -> Host {
 fn address(AddressAudit { address, probe, .. }: &AddressAudit) -> Address {
     let (reason, certificate) = match probe {
         Probe::Sound { certificate, .. } => (None, Some(self::certificate(certificate))),
-        Probe::Skipped(unusable) => (Some(unusable.to_string()), None),
+        Probe::Skipped(fault) => (Some(fault.to_string()), None),
         Probe::NoRoute { reason }
         | Probe::NoAnswer { reason }
         | Probe::NotRpc { reason, .. }

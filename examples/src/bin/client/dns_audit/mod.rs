@@ -14,14 +14,11 @@ use examples::cli::{self, Ended};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kms_client::{
     ClientConfig, OpenError,
-    audit::{
-        AuditConfig, AuditReport, Progress, Question, Severity, UnusableAddress, audit,
-        load_verifier,
-    },
+    audit::{AuditConfig, AuditReport, Progress, Question, Severity, audit, load_verifier},
 };
 use kms_core::Clock as _;
 use kms_service::{OsEntropy, SystemClock};
-use kms_srv::{DomainName, PinnedHost, ServiceName};
+use kms_srv::{AddressRule, DomainName, PinnedHost, ServiceName};
 use kms_trust::Verifier;
 use std::path::{Path, PathBuf};
 
@@ -69,7 +66,8 @@ pub(crate) struct DnsAudit {
     /// Seconds that one address may take; default: the configuration's host_timeout, or 15.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=600))]
     host_timeout: Option<u16>,
-    /// Takes addresses of the loopback for hosts' addresses, as in a rehearsal on one machine.
+    /// Takes addresses of the loopback for hosts' addresses, as allow_loopback of the configuration does:
+    /// for a rehearsal on one machine.
     #[arg(long)]
     allow_loopback: bool,
     /// As one JSON object.
@@ -200,7 +198,7 @@ impl DnsAudit {
         config.known = known::all(&self.known, self.known_file.as_deref())?;
         config.try_update = self.try_update;
         config.primary = self.primary;
-        config.allow_loopback = self.allow_loopback;
+        config.allow_loopback |= self.allow_loopback;
         Ok(config)
     }
 }
@@ -261,7 +259,7 @@ fn dns_server(text: &str) -> Result<SocketAddr, String> {
         })
         .ok()
         .filter(|server: &SocketAddr| {
-            server.port() != 0 && UnusableAddress::of(server.ip(), true).is_none()
+            server.port() != 0 && AddressRule::Pinned.check(server.ip()).is_ok()
         })
         .ok_or_else(|| {
             "an IP address is wanted, with or without a port, as 192.0.2.53 or [2001:db8::53]:53"
