@@ -1,9 +1,8 @@
 //! What is wrong with one host.
 
-use super::{CERTIFICATE_WARNING, CLOCK_WARNING, documented_remedy, finding, list};
+use super::{CERTIFICATE_WARNING, answer, documented_remedy, finding, list};
 use crate::audit::{
-    AddressAudit, AskFailure, CertificateInfo, Finding, FindingCode, HostAudit, Probe,
-    probe::NOT_ACTIVATED,
+    AddressAudit, CertificateInfo, Finding, FindingCode, HostAudit, Probe, probe::NOT_ACTIVATED,
 };
 use core::{net::SocketAddr, time::Duration};
 use kms_core::{StatusCode, Timestamp};
@@ -21,7 +20,7 @@ pub(super) fn judge(
     if !audit.addresses.is_empty() {
         reach(audit, &mut found);
         certificates(audit, now, &mut found);
-        asked(audit, tolerance, &mut found);
+        answer::judge(audit, tolerance, &mut found);
     }
     findings.extend(found.into_iter().map(|finding| Finding {
         host: Some(audit.host.to_string()),
@@ -290,125 +289,6 @@ fn is_named(audit: &HostAudit, certificate: &CertificateInfo) -> bool {
         || (!name.contains('.') && name.eq_ignore_ascii_case(first))
 }
 
-fn asked(audit: &HostAudit, tolerance: Duration, found: &mut Vec<Finding>) {
-    let Some(asked) = &audit.asked else {
-        return;
-    };
-    let mut add = |finding: Finding| {
-        found.push(Finding {
-            addresses: vec![asked.address],
-            ..finding
-        });
-    };
-    let synchronise = "Mend the time synchronisation of the host, and of this machine; UTC counts, time zones do not.";
-    match &asked.result {
-        Ok(answer) => {
-            let off = Duration::from_millis(answer.clock_offset.unsigned_abs());
-            if off > CLOCK_WARNING {
-                add(finding(
-                    FindingCode::ClockOff,
-                    format!(
-                        "its clock is {}; clients accept up to {}",
-                        offset(answer.clock_offset),
-                        span(tolerance)
-                    ),
-                    synchronise,
-                ));
-            }
-            if !answer.would_license() {
-                add(Finding {
-                    status: Some(StatusCode::VL_NOT_ENOUGH_COUNT),
-                    ..finding(
-                        FindingCode::CountTooLow,
-                        format!(
-                            "it counts {}, and the product needs {}",
-                            answer.count, answer.needed
-                        ),
-                        documented_remedy(StatusCode::VL_NOT_ENOUGH_COUNT),
-                    )
-                });
-            }
-        }
-        Err(AskFailure::Clock {
-            clock_offset,
-            tolerance,
-        }) => add(Finding {
-            status: Some(StatusCode::VL_INVALID_TIMESTAMP),
-            ..finding(
-                FindingCode::ClockBeyondTolerance,
-                format!(
-                    "its clock is {}, and clients accept no more than {}",
-                    offset(*clock_offset),
-                    span(*tolerance)
-                ),
-                synchronise,
-            )
-        }),
-        Err(AskFailure::Refused {
-            status: status @ StatusCode::VL_INVALID_TIMESTAMP,
-        }) => add(Finding {
-            status: Some(*status),
-            ..finding(
-                FindingCode::ClockBeyondTolerance,
-                "it refuses, because its clock and this machine's are further apart than it tolerates",
-                synchronise,
-            )
-        }),
-        Err(AskFailure::Refused {
-            status: status @ NOT_ACTIVATED,
-        }) => add(Finding {
-            status: Some(*status),
-            ..finding(
-                FindingCode::NotActivated,
-                "it says that it is not activated",
-                documented_remedy(*status),
-            )
-        }),
-        Err(AskFailure::Refused {
-            status: status @ StatusCode::VL_KEY_MANAGEMENT_SERVICE_ID_MISMATCH,
-        }) => add(Finding {
-            status: Some(*status),
-            ..finding(
-                FindingCode::NotForProduct,
-                "it does not activate this product",
-                documented_remedy(*status),
-            )
-        }),
-        Err(AskFailure::NotForProduct { group }) => {
-            let status = StatusCode::VL_KEY_MANAGEMENT_SERVICE_ID_MISMATCH;
-            add(Finding {
-                status: Some(status),
-                ..finding(
-                    FindingCode::NotForProduct,
-                    format!("it is not certified for the product's key group, {group}"),
-                    documented_remedy(status),
-                )
-            });
-        }
-        Err(AskFailure::Refused { status }) => {
-            let meaning = status
-                .info()
-                .map_or("the protocol has no such code", |info| info.meaning);
-            add(Finding {
-                status: Some(*status),
-                ..finding(
-                    FindingCode::AskFailed,
-                    format!("it refused to answer: {meaning}"),
-                    documented_remedy(*status),
-                )
-            });
-        }
-        Err(AskFailure::Broken { reason }) => add(Finding {
-            status: Some(StatusCode::VL_BINDING_SERVICE_UNAVAILABLE),
-            ..finding(
-                FindingCode::AskFailed,
-                format!("it gave no answer that a client believes: {reason}"),
-                "Look at the host's log, and at what stands between.",
-            )
-        }),
-    }
-}
-
 fn about(addresses: &[&AddressAudit], finding: Finding) -> Finding {
     let addresses = addresses.iter().map(|address| address.address).collect();
     Finding {
@@ -438,54 +318,51 @@ fn each(addresses: &[&AddressAudit]) -> String {
     )
 }
 
-fn offset(millis: i64) -> String {
-    let by = span(Duration::from_millis(millis.unsigned_abs()));
-    if millis < 0 {
-        format!("{by} behind this machine's")
-    } else {
-        format!("{by} ahead of this machine's")
-    }
-}
-
-/// As `4 h`, `10 min` or `7 min 30 s`.
-fn span(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let parts = [
-        (seconds / 86_400, "d"),
-        (seconds / 3600 % 24, "h"),
-        (seconds / 60 % 60, "min"),
-        (seconds % 60, "s"),
-    ];
-    let parts: Vec<String> = parts
-        .iter()
-        .filter(|(number, _)| *number != 0)
-        .take(2)
-        .map(|(number, unit)| format!("{number} {unit}"))
-        .collect();
-    if parts.is_empty() {
-        "0 s".to_owned()
-    } else {
-        parts.join(" ")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kms_core::KeyId;
+    use std::collections::BTreeSet;
+
+    fn audited(probes: Vec<Probe>) -> HostAudit {
+        let address = |(n, probe)| AddressAudit {
+            address: SocketAddr::from(([192, 0, 2, n], 1688)),
+            probe,
+        };
+        HostAudit {
+            host: "kms1.contoso.com".parse().unwrap(),
+            alias_of: None,
+            v6: Err(LookupError::NoRecords),
+            v4: Ok(vec![[192, 0, 2, 1].into()]),
+            addresses: (1..).zip(probes).map(address).collect(),
+            asked: None,
+        }
+    }
+
+    fn codes(probes: Vec<Probe>) -> Vec<FindingCode> {
+        let mut findings = Vec::new();
+        let now = Timestamp::EPOCH;
+        judge(&audited(probes), Duration::ZERO, now, &mut findings);
+        assert!(findings.iter().all(|finding| finding.host.is_some()));
+        findings.iter().map(|finding| finding.code).collect()
+    }
 
     #[test]
-    fn spans_are_told_in_their_two_largest_units() {
-        for (seconds, wanted) in [
-            (0, "0 s"),
-            (59, "59 s"),
-            (600, "10 min"),
-            (450, "7 min 30 s"),
-            (4 * 3600, "4 h"),
-            (100_000, "1 d 3 h"),
-        ] {
-            assert_eq!(span(Duration::from_secs(seconds)), wanted);
-        }
-        assert_eq!(offset(-600_000), "10 min behind this machine's");
-        assert_eq!(offset(600_000), "10 min ahead of this machine's");
+    fn an_address_that_this_machine_has_no_way_to_is_a_note_where_another_answers() {
+        let no_route = || Probe::NoRoute {
+            reason: "network unreachable".to_owned(),
+        };
+        let sound = Probe::Sound {
+            connected: Duration::ZERO,
+            certificate: CertificateInfo {
+                name: "KMS1.contoso.com.".to_owned(),
+                groups: BTreeSet::new(),
+                not_before: Timestamp::EPOCH,
+                not_after: Timestamp::from_millis(i64::MAX),
+                key_id: KeyId([7; 8]),
+            },
+        };
+        assert_eq!(codes(vec![no_route(), sound]), [FindingCode::NoRoute]);
+        assert_eq!(codes(vec![no_route()]), [FindingCode::NoAnswer]);
     }
 }

@@ -1,5 +1,6 @@
 //! From what was seen to what is wrong with it. Nothing here looks at anything again.
 
+mod answer;
 mod domain;
 mod host;
 mod publication;
