@@ -1,13 +1,13 @@
 //! `client dns-audit`: what it prints, its JSON, and its exit codes.
 
 use crate::support::{CLIENT, Folder, RunningHost, SERVER, names};
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 use kms_testkit::dns::{DnsConfig, DnsServer, Record, RecordData, TsigSecret, Zone};
 use serde_json::{Value, json};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
