@@ -140,8 +140,8 @@ finding_codes! {
     NameUnresolved Error "name-unresolved";
     /// The addresses of one family could not be looked up.
     FamilyUnresolved Warning "family-unresolved";
-    /// A target is an alias, which RFC 2782 forbids.
-    Alias Warning "alias";
+    /// A target is an alias, which RFC 2782 forbids and clients do not use.
+    Alias Error "alias";
     /// A host has more addresses than clients try.
     TooManyAddresses Warning "too-many-addresses";
     /// An address is one that leads clients nowhere, as one of the loopback.

@@ -98,7 +98,7 @@ impl HostAudit {
     /// Whether a client can be activated by it, as far as can be seen without asking.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        self.certificates().next().is_some()
+        self.alias_of.is_none() && self.certificates().next().is_some()
     }
 
     /// The certificates that verified.

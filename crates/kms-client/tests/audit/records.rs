@@ -240,8 +240,8 @@ async fn the_services_own_name_may_be_an_alias_as_that_of_a_host_may_not() {
         .records
         .push(alias("host-11.other.test", "host-11.contoso.test"));
     let report = network.audit().await;
-    assert_eq!(codes(&report), ["alias"]);
-    assert!(report.hosts[0].is_usable());
+    assert_eq!(codes(&report), ["all-down", "alias"]);
+    assert!(!report.hosts[0].is_usable());
     assert_eq!(
         report.hosts[0].alias_of.as_deref(),
         Some("host-11.contoso.test")

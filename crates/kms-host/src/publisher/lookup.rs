@@ -39,6 +39,16 @@ pub(super) enum SoaFound {
     Nothing(LookupError),
 }
 
+/// What a question for SRV records found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum SrvFound {
+    /// The records of the name; there may be none.
+    Records(Vec<SrvRecord>),
+    /// The name is an alias (CNAME), where no other record can be: servers pass over an update that adds
+    /// one, and call it a success (RFC 2136 section 3.4.2.2).
+    Alias,
+}
+
 impl Lookups {
     /// Asks those that resolve names for this machine.
     pub(super) fn recursive(way: &Way) -> Result<Self, LookupError> {
@@ -125,7 +135,32 @@ impl Lookups {
     }
 
     /// The SRV records of a name; none only where the server says so and has the zone.
-    pub(super) async fn srv(&self, owner: &DomainName) -> Result<Vec<SrvRecord>, LookupError> {
+    pub(super) async fn srv(&self, owner: &DomainName) -> Result<SrvFound, LookupError> {
+        let found = self.srv_records(owner).await;
+        // What an alias leads to may also be a failure.
+        let asks = match &found {
+            Ok(records) => records.is_empty(),
+            Err(error) => *error != LookupError::Timeout,
+        };
+        if asks && self.is_alias(owner).await {
+            return Ok(SrvFound::Alias);
+        }
+        found.map(SrvFound::Records)
+    }
+
+    /// Whether a name that has no records of its own is an alias. Not knowing counts as no.
+    async fn is_alias(&self, owner: &DomainName) -> bool {
+        let Ok(wanted) = to_name(owner) else {
+            return false;
+        };
+        let answer = self.ask(owner, RecordType::CNAME).await;
+        answer.is_ok_and(|lookup| {
+            let mut records = lookup.answers().iter();
+            records.any(|record| record.name == wanted && matches!(record.data, RData::CNAME(_)))
+        })
+    }
+
+    async fn srv_records(&self, owner: &DomainName) -> Result<Vec<SrvRecord>, LookupError> {
         match self.ask(owner, RecordType::SRV).await {
             Ok(lookup) => {
                 let wanted = to_name(owner)?;

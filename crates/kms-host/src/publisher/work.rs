@@ -3,7 +3,7 @@
 use super::{
     PublishedRecords,
     exchange::{self, Outcome},
-    lookup::Lookups,
+    lookup::{Lookups, SrvFound},
     plan::PublishPlan,
     records::with_intent,
     setup::Setup,
@@ -11,7 +11,7 @@ use super::{
 };
 use core::time::Duration;
 use kms_core::{Clock, Entropy, StatusCode};
-use kms_srv::{DomainName, LookupError, Registration, Seen, SrvRecord, Update, UpdatePlan};
+use kms_srv::{DomainName, LookupError, Registration, Seen, Update, UpdatePlan};
 use tokio::time::timeout;
 
 /// How long a look at a primary may take.
@@ -78,8 +78,15 @@ impl<C: Clock, E: Entropy + ?Sized> Work for Network<'_, C, E> {
             },
         };
         let seen = match srv(&place, owner, LOOK).await {
-            Ok(records) if records.contains(&domain.wanted.srv_record()) => Seen::Present,
-            Ok(_) => Seen::Absent,
+            Ok(SrvFound::Records(records)) if records.contains(&domain.wanted.srv_record()) => {
+                Seen::Present
+            }
+            Ok(SrvFound::Records(_)) => Seen::Absent,
+            // Nobody removed the record: it cannot be there.
+            Ok(SrvFound::Alias) => {
+                alias(owner);
+                Seen::Unknown
+            }
             Err(error) => {
                 tracing::debug!(domain = %domain.name, %error, "the zone's primary was not looked at");
                 Seen::Unknown
@@ -163,7 +170,9 @@ impl<C: Clock, E: Entropy + ?Sized> Network<'_, C, E> {
             match finder(setup, self.port).find(wanted.owner(), name).await {
                 Ok(place) => match wanted.clone().with_zone(place.zone.clone()) {
                     Ok(current) => {
-                        if let Ok(read) = srv(&place, current.owner(), LOOK_BEFORE).await {
+                        if let Ok(SrvFound::Records(read)) =
+                            srv(&place, current.owner(), LOOK_BEFORE).await
+                        {
                             all.extend(current.older_in(&read));
                         }
                         all.push(current);
@@ -240,11 +249,15 @@ pub(super) async fn prepare(
     let earlier = kept.iter().filter(|earlier| **earlier != current).cloned();
     let (mut previous, elsewhere): (Vec<_>, Vec<_>) =
         earlier.partition(|earlier| earlier.zone() == current.zone());
-    if domain.look_before
-        && let Ok(read) = srv(&place, current.owner(), LOOK_BEFORE).await
-    {
-        let older = current.older_in(&read);
-        previous.extend(older);
+    if domain.look_before {
+        match srv(&place, current.owner(), LOOK_BEFORE).await {
+            Ok(SrvFound::Records(read)) => previous.extend(current.older_in(&read)),
+            Ok(SrvFound::Alias) => {
+                alias(current.owner());
+                return Err(StatusCode::DNS_YXDOMAIN);
+            }
+            Err(_) => {}
+        }
     }
     Ok(PublishPlan {
         domain: domain.name.clone(),
@@ -273,10 +286,17 @@ async fn srv(
     place: &Place,
     owner: &DomainName,
     patience: Duration,
-) -> Result<Vec<SrvRecord>, LookupError> {
+) -> Result<SrvFound, LookupError> {
     let lookups = Lookups::of_primary(&place.servers)?;
     let found = timeout(patience, lookups.srv(owner)).await;
     found.unwrap_or(Err(LookupError::Timeout))
+}
+
+fn alias(owner: &DomainName) {
+    tracing::warn!(
+        %owner,
+        "the service's name is an alias (CNAME), so that no record can be published there: remove the alias"
+    );
 }
 
 const fn finder(setup: &Setup, port: u16) -> Finder<'_> {

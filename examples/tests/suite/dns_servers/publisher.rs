@@ -356,7 +356,23 @@ async fn an_update_that_a_script_of_power_dns_drops_is_seen_by_a_look_alone() {
     assert!(server.srv(zone).await.is_empty());
 }
 
+/// Servers pass over a record that is added to an alias, and call that a success (RFC 2136 section
+/// 3.4.2.2).
+#[tokio::test]
+#[ignore = "needs bind9, bind9-dnsutils, bind9-utils, knot, pdns-server, pdns-backend-sqlite3"]
+async fn a_service_name_that_is_an_alias_is_a_failure_on_each_server() {
+    let zone = "alias.test";
+    let zones = [Zone::new(zone).with_records("_vlmcs._tcp IN CNAME kms9.hosts\n")];
+    for kind in [Kind::Bind, Kind::Knot, Kind::PowerDns] {
+        let server = Primary::start(kind, Listen::AnyPort, &zones, "").await;
+        let host = PublishingHost::new(server.address, zone, "kms1");
+        assert_eq!(host.publish().await, format!("12293 {YXDOMAIN}, {zone}"));
+        assert!(server.records(host.name(), "A").await.is_empty());
+    }
+}
+
 const OK: &str = "0x00000000 S_OK";
+const YXDOMAIN: &str = "0x8007232E";
 const SERVER_FAILURE: &str = "0x8007232A";
 const REFUSED: &str = "0x8007232D";
 const NOTAUTH: &str = "0x80072331";
