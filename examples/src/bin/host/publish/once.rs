@@ -31,23 +31,25 @@ pub(super) fn once(config: Option<&Path>, json: bool) -> Result<u8, Ended> {
     let done: Vec<Done> = plans.iter().map(|planned| tell(planned, &events)).collect();
     results::print(&done, json)?;
     if !json {
-        advise(&here, &plans);
+        advise(&here, &plans, &done);
     }
     Ok(results::exit_code_of(&done))
 }
 
 /// What is to be done so that it stays as it is now.
-fn advise(here: &Here, plans: &[Planned]) {
+fn advise(here: &Here, plans: &[Planned], done: &[Done]) {
     let replaces = |plan: &PublishPlan| !plan.replaced().is_empty() || !plan.withdrawn().is_empty();
+    let replaced = plans.iter().zip(done).any(|((_, plan), done)| {
+        // After a failure nobody knows, and the running host makes it right.
+        done.succeeded() && plan.as_ref().is_ok_and(replaces)
+    });
     if here.stored.dns_publishing == Some(false) {
         cli::print(format_args!(
             "publishing is turned off: no host keeps these records up; to turn it on: {}",
             here.command("set dns-publishing on")
         ));
     } else if let Some(seen) = here.running()
-        && plans
-            .iter()
-            .any(|(_, plan)| plan.as_ref().is_ok_and(replaces))
+        && replaced
     {
         // Else it would miss its record, and publish that again.
         cli::print(format_args!(
