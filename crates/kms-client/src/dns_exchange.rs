@@ -3,7 +3,7 @@
 use crate::dns_answer::Question;
 use core::{net::SocketAddr, time::Duration};
 use hickory_resolver::proto::{
-    op::{Edns, Message, Query, ResponseCode},
+    op::{Edns, Message, MessageType, OpCode, Query, ResponseCode},
     rr::Name,
 };
 use kms_srv::LookupError;
@@ -108,6 +108,9 @@ impl Asked<'_> {
         let Ok(message) = Message::from_vec(datagram) else {
             return Datagram::AskAgain;
         };
+        if is_bare_failure(&message) {
+            return Datagram::Answer(message);
+        }
         if !self.question.is_answered_by(&message) {
             return Datagram::Wrong;
         }
@@ -117,6 +120,22 @@ impl Asked<'_> {
         }
         Datagram::Answer(message)
     }
+}
+
+/// Whether a server says with its header alone that it failed, as some do that did not read the
+/// question.
+fn is_bare_failure(message: &Message) -> bool {
+    let metadata = &message.metadata;
+    message.queries.is_empty()
+        && metadata.message_type == MessageType::Response
+        && metadata.op_code == OpCode::Query
+        && matches!(
+            metadata.response_code,
+            ResponseCode::FormErr
+                | ResponseCode::ServFail
+                | ResponseCode::NotImp
+                | ResponseCode::Refused
+        )
 }
 
 /// `None` when the question is to be put over TCP.
@@ -172,7 +191,7 @@ async fn over_tcp(
     })?;
     let message = Message::from_vec(&answer).map_err(|_| LookupError::BadAnswer)?;
     if message.metadata.id == asked.id
-        && asked.question.is_answered_by(&message)
+        && (asked.question.is_answered_by(&message) || is_bare_failure(&message))
         && !message.metadata.truncation
     {
         Ok(message)

@@ -12,8 +12,8 @@ use tokio::time::sleep;
 type Answer = Result<AddressAnswer, LookupError>;
 
 /// How long the other family is waited for when the first has addresses: some networks swallow
-/// the one kind of question.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// the one kind of question. A datagram that was lost is sent again within it.
+const PATIENCE: Duration = Duration::from_millis(1200);
 
 /// The answers of both families; a [`LookupError::Timeout`] stands for one that is given up.
 pub(crate) async fn both(
@@ -25,8 +25,10 @@ pub(crate) async fn both(
     poll_fn(|cx| {
         poll_once(&mut six, |cx| v6.as_mut().poll(cx), cx);
         poll_once(&mut four, |cx| v4.as_mut().poll(cx), cx);
-        let enough = matches!(&six, Some(Ok(_))) || matches!(&four, Some(Ok(_)));
-        if enough || (six.is_some() && four.is_some()) {
+        if has_addresses(six.as_ref())
+            || has_addresses(four.as_ref())
+            || (six.is_some() && four.is_some())
+        {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -46,6 +48,11 @@ pub(crate) async fn both(
     .await;
     let given_up = || Err(LookupError::Timeout);
     (six.unwrap_or_else(given_up), four.unwrap_or_else(given_up))
+}
+
+/// An alias without addresses is none: those of the other family are all that it may have.
+fn has_addresses(answer: Option<&Answer>) -> bool {
+    matches!(answer, Some(Ok(answer)) if !answer.addresses.is_empty())
 }
 
 fn poll_once(
@@ -142,6 +149,12 @@ mod tests {
         };
         let none = || Err(LookupError::NoRecords);
         assert_eq!(both(ready(none()), late).await, (none(), one()));
+        let late = async {
+            sleep(PATIENCE * 4).await;
+            one()
+        };
+        let alias = || found(&[], Some("x"));
+        assert_eq!(both(ready(alias()), late).await, (alias(), one()));
         let soon = async {
             sleep(PATIENCE / 2).await;
             one()

@@ -19,6 +19,7 @@ pub(crate) struct Attempt {
     pub(crate) queries: usize,
     pub(crate) lookup_time: Duration,
     pub(crate) used_up: bool,
+    pub(crate) hosts_used_up: bool,
     pub(crate) trouble: Option<LookupError>,
 }
 

@@ -73,6 +73,8 @@ const MAX_EVENTS: usize = 64;
 impl Discovery {
     /// The most DNS queries of one discovery. A lookup of SRV records is one, one of addresses two.
     pub const MAX_QUERIES: usize = 20;
+    /// The most hosts that are tried in one discovery. A name with several ports is as many hosts.
+    pub const MAX_HOSTS: usize = 32;
     /// How long the lookups of one discovery may take together.
     pub const MAX_LOOKUP_TIME: Duration = Duration::from_secs(10);
 
@@ -256,14 +258,18 @@ impl Discovery {
 
     /// What is to be done to ask a host, if it can be asked.
     fn try_host(&mut self, host: HostAddress) -> Option<Action> {
-        if self.attempt.tried.contains_key(&host) {
+        if self.attempt.tried.contains_key(&host) || !self.may_try() {
             return None;
         }
         let found = match host.host() {
             HostName::Ip(ip) => self.judge(Ok(AddressAnswer::new([*ip].into()))),
             HostName::Name(name) => match self.attempt.resolved.get(name).cloned() {
                 Some(found) => found,
-                None if !self.may_ask(ADDRESS_QUERIES) => return None,
+                None if !self.may_ask(ADDRESS_QUERIES) => {
+                    // Whether it could have been asked was left open.
+                    self.attempt.note(LookupError::Timeout);
+                    return None;
+                }
                 None => {
                     let name = name.clone();
                     self.attempt.queries += ADDRESS_QUERIES;
@@ -334,6 +340,18 @@ impl Discovery {
         if self.kept.records(&name).iter().any(in_vain) {
             self.kept.remove(&name);
         }
+    }
+
+    /// Whether one more host may be tried. That none may is told once.
+    fn may_try(&mut self) -> bool {
+        let hosts = self.attempt.tried.len();
+        if hosts < Self::MAX_HOSTS {
+            return true;
+        }
+        if !mem::replace(&mut self.attempt.hosts_used_up, true) {
+            self.tell(DiscoveryEvent::HostsUsedUp { hosts });
+        }
+        false
     }
 
     /// Whether so many queries may still be made. That they may not is told once.

@@ -34,6 +34,14 @@ pub enum DiscoveryEvent {
         /// The time that they took together: at most 10 s, but for a driver that was late.
         time: Duration,
     },
+    /// More hosts were found than one discovery tries.
+    #[error(
+        "{hosts} hosts were tried in vain, and no more are tried in one attempt: remove records of hosts that are gone"
+    )]
+    HostsUsedUp {
+        /// The hosts tried: 32.
+        hosts: usize,
+    },
 }
 
 /// Why a host could not be asked.

@@ -129,6 +129,31 @@ fn limit_the_addresses_of_a_host_count_for_two_queries() {
 }
 
 #[test]
+fn limit_32_hosts_are_tried_in_one_discovery() {
+    let ports = |from: u16| (from..from + 20).map(|n| SrvRecord::new(n, 0, n, name("kms1.a")));
+    let world = World::default()
+        .with_domain("a", Ok(ports(1).collect()))
+        .with_domain("b", Ok(ports(101).collect()));
+    let steps = run(&world, config(&["a", "b"]), None);
+    assert_eq!(steps.len(), 2 + 32 + 2);
+    assert_eq!(
+        steps[33..],
+        ["kms1.a:112 fails".into(), "32 hosts".into(), unavailable()]
+    );
+}
+
+#[test]
+fn what_the_lookups_did_not_reach_is_left_open() {
+    // Nineteen domains without a host, and one whose host's addresses are not asked for any more.
+    let suffixes: Vec<String> = (0..20).map(|n| format!("d{n}.example")).collect();
+    let suffixes: Vec<&str> = suffixes.iter().map(String::as_str).collect();
+    let world = World::default().with_domain("d19.example", Ok(in_order(&["kms1.a"])));
+    let steps = run(&world, config(&suffixes), None);
+    let last = format!("{:?}", StatusCode::TIMEOUT);
+    assert_eq!(steps[20..], ["used up".to_owned(), last]);
+}
+
+#[test]
 fn limit_32_records_of_one_answer_are_used() {
     let ports = (0..1000).map(|n| SrvRecord::new(n, 0, 1 + n, name("kms1.a")));
     let world = World::default().with_domain("a", Ok(ports.collect()));

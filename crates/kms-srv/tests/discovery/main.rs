@@ -107,6 +107,7 @@ impl World {
                         steps.push(format!("{host} is skipped"));
                     }
                     DiscoveryEvent::LookupsUsedUp { .. } => steps.push("used up".to_owned()),
+                    DiscoveryEvent::HostsUsedUp { hosts } => steps.push(format!("{hosts} hosts")),
                     _ => {}
                 }
             }

@@ -41,7 +41,7 @@ struct Activation<'a> {
     host: Option<String>,
     expires: Option<String>,
     attempts: Vec<Attempt<'a>>,
-    lookups: Vec<String>,
+    lookups: Vec<Lookup>,
 }
 
 #[derive(Serialize)]
@@ -50,6 +50,32 @@ struct Attempt<'a> {
     code: String,
     symbol: &'static str,
     reason: &'a str,
+}
+
+/// A lookup that gave no host; without a name, that no more was looked up or tried.
+#[derive(Serialize)]
+struct Lookup {
+    name: Option<String>,
+    code: Option<String>,
+    symbol: Option<&'static str>,
+    message: String,
+}
+
+fn lookup(event: &DiscoveryEvent) -> Lookup {
+    match event {
+        DiscoveryEvent::LookupFailed { name, error } => Lookup {
+            name: Some(name.to_string()),
+            code: Some(number(error.status())),
+            symbol: Some(symbol(error.status())),
+            message: error.to_string(),
+        },
+        event => Lookup {
+            name: None,
+            code: None,
+            symbol: None,
+            message: event.to_string(),
+        },
+    }
 }
 
 fn activation<'a>(client: &'a ThisClient, report: &'a Report) -> Activation<'a> {
@@ -72,7 +98,7 @@ fn activation<'a>(client: &'a ThisClient, report: &'a Report) -> Activation<'a> 
         host: report.host.as_ref().map(ToString::to_string),
         expires: report.result.ok().map(|done| done.expires.to_string()),
         attempts: report.attempts.iter().map(attempt).collect(),
-        lookups: report.lookups.iter().map(ToString::to_string).collect(),
+        lookups: report.lookups.iter().map(lookup).collect(),
     }
 }
 

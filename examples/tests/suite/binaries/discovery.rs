@@ -154,6 +154,8 @@ async fn a_domain_without_a_host_is_told_apart_from_a_name_server_without_an_ans
     assert_eq!(empty["code"], "0x8007232B", "{empty}");
     let lookups = empty["lookups"].as_array().unwrap();
     assert_eq!(lookups.len(), 1, "{empty}");
+    assert_eq!(lookups[0]["name"], format!("_vlmcs._tcp.{DOMAIN}"));
+    assert_eq!(lookups[0]["code"], "0x8007232B");
     folder
         .run(CLIENT, "--config one.toml status")
         .await

@@ -64,7 +64,7 @@ pub(super) const CASES: &[Case] = &[
             code(asked, 1)
         }
     }),
-    case("formerr-without-the-question", super::SILENT, |asked| {
+    case("formerr-without-the-question", FAILED, |asked| {
         send(super::ForgedMessage::new(asked.id(), 0x8181))
     }),
     case("edns", FOUND, |asked| {
