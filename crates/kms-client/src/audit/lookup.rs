@@ -1,7 +1,7 @@
 //! What DNS has, as it has it: records with their time to live, aliases, and zones.
 
 use super::{PublishedRecord, Unusable};
-use crate::ResolverError;
+use crate::{MAX_NAMESERVERS, ResolverError};
 use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU16,
@@ -28,8 +28,12 @@ const QUESTION_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ALIASES: usize = 8;
 
 /// Asks DNS, and remembers nothing.
+///
+/// The servers are asked one after the other, as a client asks them: the library would be done with the
+/// first that fails or refuses.
 pub(super) struct Dns {
-    resolver: TokioResolver,
+    // INVARIANT: one for each server, and at most `MAX_NAMESERVERS`.
+    resolvers: Vec<TokioResolver>,
     search: Vec<DomainName>,
 }
 
@@ -52,14 +56,12 @@ impl Dns {
         let search = system
             .as_ref()
             .map_or_else(|_| Vec::new(), |(config, _)| search_list(config));
-        let (config, mut options) = if nameservers.is_empty() {
-            system?
+        let (servers, mut options) = if nameservers.is_empty() {
+            let (config, options) = system?;
+            (config.name_servers().to_vec(), options)
         } else {
             let servers = nameservers.iter().copied().map(name_server).collect();
-            (
-                ResolverConfig::from_name_servers(servers),
-                ResolverOpts::default(),
-            )
+            (servers, ResolverOpts::default())
         };
         options.timeout = QUERY_TIMEOUT;
         options.attempts = 2;
@@ -68,13 +70,19 @@ impl Dns {
         options.positive_max_ttl = Some(Duration::from_secs(u32::MAX.into()));
         options.use_hosts_file = ResolveHosts::Never;
         options.preserve_intermediates = true;
-        let mut builder =
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        *builder.options_mut() = options;
-        Ok(Self {
-            resolver: builder.build()?,
-            search,
-        })
+        let resolver = |server| {
+            let config = ResolverConfig::from_name_servers(vec![server]);
+            let mut builder =
+                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+            *builder.options_mut() = options.clone();
+            builder.build()
+        };
+        let servers = servers.into_iter().take(MAX_NAMESERVERS);
+        let resolvers = servers.map(resolver).collect::<Result<Vec<_>, _>>()?;
+        if resolvers.is_empty() {
+            return Err(NetError::NoConnections.into());
+        }
+        Ok(Self { resolvers, search })
     }
 
     /// The system's domain and search list.
@@ -221,12 +229,32 @@ impl Dns {
     }
 
     async fn lookup(&self, owner: &Name, kind: RecordType) -> Result<Vec<Record>, Unanswered> {
-        let lookup = self.resolver.lookup(owner.clone(), kind);
-        match timeout(QUESTION_TIMEOUT, lookup).await {
-            Ok(Ok(lookup)) => Ok(lookup.answers().to_vec()),
-            Ok(Err(error)) => Err(unanswered(error)),
-            Err(_) => Err(Unanswered::Error(LookupError::Timeout)),
-        }
+        let mut trouble = LookupError::Timeout;
+        let asking = async {
+            for resolver in &self.resolvers {
+                let error = match resolver.lookup(owner.clone(), kind).await {
+                    Ok(lookup) => return Some(Ok(lookup.answers().to_vec())),
+                    Err(error) => match unanswered(error) {
+                        Unanswered::Error(error) => error,
+                        Unanswered::None { code, .. }
+                            if !matches!(code, ResponseCode::NoError | ResponseCode::NXDomain) =>
+                        {
+                            why_none(code)
+                        }
+                        none @ Unanswered::None { .. } => return Some(Err(none)),
+                    },
+                };
+                if trouble == LookupError::Timeout {
+                    trouble = error;
+                }
+            }
+            None
+        };
+        let answer = timeout(QUESTION_TIMEOUT, asking).await;
+        answer
+            .ok()
+            .flatten()
+            .unwrap_or(Err(Unanswered::Error(trouble)))
     }
 }
 

@@ -160,6 +160,12 @@ async fn records(
             ));
         }
     }
+    if !answer.metadata.authoritative {
+        // It would refuse any update, whatever the zone's own server does.
+        return Err(format!(
+            "{server} has no authority for {owner}: it is not the zone's primary server"
+        ));
+    }
     let mut records: Vec<String> = answer
         .answers
         .iter()

@@ -35,7 +35,7 @@ pub(super) fn judge(
     }
     publication::conflicts(domains, &mut findings);
     if let Some(known) = known {
-        publication::compare(hosts, known, &mut findings);
+        publication::compare(domains, hosts, known, &mut findings);
     }
     findings.sort_by_key(Finding::severity);
     findings

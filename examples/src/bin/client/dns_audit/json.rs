@@ -52,6 +52,13 @@ struct Failed {
 }
 
 #[derive(Serialize)]
+struct FailedFamily {
+    family: &'static str,
+    #[serde(flatten)]
+    failed: Failed,
+}
+
+#[derive(Serialize)]
 struct Record {
     priority: u16,
     weight: u16,
@@ -76,7 +83,7 @@ struct Host {
     host: String,
     alias_of: Option<String>,
     usable: bool,
-    lookup_errors: Vec<Failed>,
+    lookup_errors: Vec<FailedFamily>,
     addresses: Vec<Address>,
     asked: Option<JsonAsked>,
 }
@@ -204,13 +211,19 @@ fn host(audit: &HostAudit) -> Host {
         host: audit.host.to_string(),
         alias_of: audit.alias_of.clone(),
         usable: audit.is_usable(),
-        lookup_errors: [audit.v6.as_ref().err(), audit.v4.as_ref().err()]
-            .into_iter()
-            .flatten()
-            // That a name has addresses of one family only is no fault.
-            .filter(|error| **error != LookupError::NoRecords || audit.addresses.is_empty())
-            .map(failed)
-            .collect(),
+        lookup_errors: [
+            ("AAAA", audit.v6.as_ref().err()),
+            ("A", audit.v4.as_ref().err()),
+        ]
+        .into_iter()
+        .filter_map(|(family, error)| Some((family, error?)))
+        // That a name has addresses of one family only is no fault.
+        .filter(|(_, error)| **error != LookupError::NoRecords || audit.addresses.is_empty())
+        .map(|(family, error)| FailedFamily {
+            family,
+            failed: failed(error),
+        })
+        .collect(),
         addresses: audit.addresses.iter().map(address).collect(),
         asked: audit.asked.as_ref().map(asked),
     }
