@@ -143,6 +143,15 @@ impl Here {
         Ok(publisher)
     }
 
+    /// What an administrator does to keep the host from publishing itself: settings are in the store, which a
+    /// host that keeps nothing does not have.
+    pub(crate) fn how_to_turn_off(&self) -> String {
+        match self.config.store.durability {
+            Durability::Memory => "take the [dns] table out of its configuration".to_owned(),
+            _ => self.command("set dns-publishing off"),
+        }
+    }
+
     /// A command line of this program with this configuration.
     pub(crate) fn command(&self, rest: &str) -> String {
         format!("host --config {} {rest}", self.path.display())

@@ -229,8 +229,14 @@ impl<S: Diary> Running<S> {
     /// Publishes as the configuration and the administrator say.
     pub(crate) fn publish(&mut self, stored: &StoredSettings) -> Result<(), PublisherError> {
         let dns = self.config.dns.as_ref();
-        self.publishing
-            .set(dns.filter(|_| wants_publishing(stored)))
+        let wanted = dns.filter(|_| wants_publishing(stored));
+        let certified = self.service.identity().is_some();
+        if wanted.is_some() && !certified {
+            tracing::warn!(
+                "the host is published when it is certified: until then it refuses who finds it"
+            );
+        }
+        self.publishing.set(wanted.filter(|_| certified))
     }
 
     /// Writes down for others what the host does, if that changed.

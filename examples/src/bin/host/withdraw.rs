@@ -97,7 +97,7 @@ pub(crate) fn withdraw(config: Option<&Path>, arguments: &Arguments) -> Result<u
     if here.running().is_none() && here.stored.dns_publishing != Some(false) {
         cli::print(format_args!(
             "the host publishes itself at its next start; to keep it from that: {}",
-            here.command("set dns-publishing off")
+            here.how_to_turn_off()
         ));
     }
     Ok(results::exit_code(&statuses))

@@ -36,6 +36,23 @@ async fn a_restart_with_another_name_port_and_weight_replaces_the_record() {
 }
 
 #[tokio::test]
+async fn a_host_that_is_not_certified_yet_is_published_once_it_is() {
+    let (dns, folder) = (dns().await, folder().await);
+    configure(&folder, &dns, 0, "[\"contoso.test\"]", "");
+    let (chain, away) = (folder.path("kms1/chain.pem"), folder.path("chain.pem"));
+    fs::rename(&chain, &away).unwrap();
+    let mut host = folder.serve().await;
+    assert_eq!(srv(&dns, "contoso.test").await, [""; 0]);
+    fs::rename(&away, &chain).unwrap();
+    host.signal(Signal::HUP);
+    published(&mut host, 1).await;
+    let record = format!("0 0 {} kms1.contoso.test", host.address.port());
+    assert_eq!(srv(&dns, "contoso.test").await, [record]);
+    host.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "takes a minute, which is the least time between two changes"]
 async fn a_reload_with_another_name_and_weight_replaces_the_record_and_adds_domains() {
     let (dns, folder) = (dns().await, folder().await);
     configure(&folder, &dns, 0, "[\"contoso.test, 10, 75\"]", "");

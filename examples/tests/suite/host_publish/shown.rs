@@ -1,6 +1,7 @@
 //! What `host check` and `host status` say of publishing.
 
 use super::{configure, dns, folder, host, published};
+use crate::support::LONG;
 
 #[tokio::test]
 async fn check_says_what_would_be_published_with_what_key_and_what_is_amiss() {
@@ -61,14 +62,17 @@ async fn status_shows_each_domain_with_its_zone_its_record_and_the_next_attempt(
         running.address.port()
     );
     // The running host writes down what it did after it logged it.
-    let shown = loop {
-        let shown = host(&folder, "status --json").await.exits(0).json();
-        if shown["published"].as_array().unwrap().len() == 2
-            && shown["published"][1]["code"].is_string()
-        {
-            break shown;
+    let written = async {
+        loop {
+            let shown = host(&folder, "status --json").await.exits(0).json();
+            if shown["published"].as_array().unwrap().len() == 2
+                && shown["published"][1]["code"].is_string()
+            {
+                break shown;
+            }
         }
     };
+    let shown = tokio::time::timeout(LONG, written).await.unwrap();
     let (good, bad) = (&shown["published"][0], &shown["published"][1]);
     assert_eq!(good["domain"], "contoso.test");
     assert_eq!(good["code"], "0x00000000");

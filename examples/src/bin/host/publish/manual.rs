@@ -99,7 +99,7 @@ fn advice(here: Option<&Here>) -> String {
         }
         Some(here) => format!(
             "Then keep the host from publishing by itself, {off}:\n\n{}",
-            here.command("set dns-publishing off")
+            here.how_to_turn_off()
         ),
         None => format!(
             "Then keep the host from publishing by itself, {off}: leave [dns] out of its \

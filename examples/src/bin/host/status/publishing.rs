@@ -141,15 +141,21 @@ impl Published {
             let server = self.server.as_deref().unwrap_or("by its SOA record");
             lines.push(format!("zone {zone}, primary {server}"));
         }
-        lines.extend(
-            self.records
-                .iter()
-                .map(|record| format!("in DNS: {record}")),
-        );
         let failed = self
             .result
             .as_ref()
             .filter(|result| result.code != StatusCode::OK);
+        // After a failure it is not known which of them the server has.
+        let there = if failed.is_none() {
+            "in DNS"
+        } else {
+            "may be in DNS"
+        };
+        lines.extend(
+            self.records
+                .iter()
+                .map(|record| format!("{there}: {record}")),
+        );
         if self.stopped {
             lines.push(
                 "stopped: the record was removed from DNS again and again (event 20010); find out who \
