@@ -124,6 +124,30 @@ pub(crate) fn command(binary: &str) -> Command {
     command
 }
 
+/// A server in the words of a command line: one that AppArmor keeps to its own folders, as
+/// distributions have it, is started without its profile.
+pub(crate) fn server(program: &str) -> Vec<&str> {
+    let begins = |path: &str, text: &str| {
+        fs::read_to_string(path).is_ok_and(|content| content.starts_with(text))
+    };
+    // Who is confined himself may not change that.
+    if begins("/sys/module/apparmor/parameters/enabled", "Y")
+        && begins("/proc/self/attr/current", "unconfined")
+    {
+        vec!["aa-exec", "-p", "unconfined", "--", program]
+    } else {
+        vec![program]
+    }
+}
+
+/// The same to be started here.
+pub(crate) fn server_command(program: &str) -> Command {
+    let words = server(program);
+    let mut started = command(words[0]);
+    started.args(&words[1..]);
+    started
+}
+
 /// A folder in which the binaries run.
 pub(crate) struct Folder(tempfile::TempDir);
 

@@ -5,7 +5,7 @@ use super::{
     keys::{KNOWN, WITH_RIGHTS},
     primary::{Layout, Primary, Updates, Zone},
 };
-use crate::support::{Outcome, command, run};
+use crate::support::{Outcome, command, run, server_command};
 use core::fmt::Write as _;
 use std::{fs, process::Command};
 
@@ -54,7 +54,7 @@ pub(crate) fn configure(layout: &Layout<'_>) -> Command {
     }
     let path = layout.file("named.conf");
     fs::write(&path, text).unwrap();
-    let mut named = command("named");
+    let mut named = server_command("named");
     named.arg("-g").arg("-c").arg(path);
     named
 }

@@ -217,7 +217,6 @@ async fn updates_are_signed_with_sha384_and_sha512_as_well(server: Shared) {
     assert_eq!(server.srv(&zone).await, wanted);
 }
 
-/// Beyond 512 bytes, so it goes by TCP (RFC 1035 section 4.2.1).
 async fn a_host_with_16_addresses_is_published_whole(server: Shared) {
     let zone = server.zone();
     let addresses: Vec<String> = (1..=16).map(|n| format!("2001:db8::{n:x}:3")).collect();

@@ -1,7 +1,7 @@
 //! Unbound, the resolver between clients and primaries.
 
 use super::daemon::{self, Daemon};
-use crate::support::command;
+use crate::support::server_command;
 use core::{fmt, fmt::Write as _, net::SocketAddr};
 use std::{fs, thread};
 
@@ -35,7 +35,7 @@ impl Unbound {
             }
             let path = folder.path().join("unbound.conf");
             fs::write(&path, text).unwrap();
-            let mut unbound = command("unbound");
+            let mut unbound = server_command("unbound");
             unbound.arg("-d").arg("-c").arg(path);
             unbound
         };

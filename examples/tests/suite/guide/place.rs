@@ -2,7 +2,9 @@
 //! stands ready as a distribution installs it, and a host that is certified.
 
 use super::page::{Step, is_as_told};
-use crate::support::{CLIENT, Folder, HOST, LONG, RunningHost, command, run, start};
+use crate::support::{
+    CLIENT, Folder, HOST, LONG, RunningHost, command, run, server_command, start,
+};
 use kms_testkit::process::{ChildGuard, Stream};
 use std::{
     env, fs,
@@ -47,7 +49,7 @@ impl Place {
                  recursion no; dnssec-validation no; notify no; }};\n"
             ),
         );
-        let mut named = command("named");
+        let mut named = server_command("named");
         named.args(["-g", "-c", &format!("{etc}/named.conf")]);
         let mut named = start(named);
         logs(&mut named, " running").await;

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Where namespaces are not allowed, the test says so and does nothing. What it makes has names of its
-//! own and goes with it; nothing of the machine's own network is touched.
+//! own and goes with it, unless the test is killed; nothing of the machine's own network is touched.
 
 mod global;
 mod machines;

@@ -4,7 +4,7 @@
 //! e1, e2, east-desk - lan [east] uplink - to-east [core] to-west - uplink [west] lan - w1, w2, west-desk
 //! ```
 
-use crate::support::command;
+use crate::support::{command, server};
 use core::sync::atomic::{AtomicU32, Ordering};
 use std::process::{Command, id};
 
@@ -85,7 +85,8 @@ impl Network {
     /// A program in one of the namespaces. The process that is started becomes the program.
     pub(super) fn command(&self, namespace: &str, program: &str) -> Command {
         let mut command = command("ip");
-        command.args(["netns", "exec", &self.name(namespace), program]);
+        command.args(["netns", "exec", &self.name(namespace)]);
+        command.args(server(program));
         command
     }
 
