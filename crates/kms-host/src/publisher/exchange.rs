@@ -33,7 +33,8 @@ const STRAYS: usize = 3;
 pub(super) enum Outcome {
     /// It was done.
     Done,
-    /// The server refused it, with its signature, and nothing else was sent: nothing was changed.
+    /// The server refused it, with its signature and for a reason of its own, and nothing else was
+    /// sent: nothing was changed.
     Refused(StatusCode),
     /// Nobody knows whether it was done.
     Unknown(StatusCode),
@@ -88,7 +89,10 @@ fn judge(server: SocketAddr, reply: &UpdateReply, alone: bool) -> Outcome {
         StatusCode::OK => Outcome::Done,
         code => {
             tracing::warn!(%server, %reply, "the DNS server refused the update");
-            if alone && reply.is_authenticated() {
+            // A secondary that passes updates on says SERVFAIL when it had no answer from the primary,
+            // which may have done it (RFC 2136 section 6.1).
+            let is_sure = code != StatusCode::DNS_SERVER_FAILURE;
+            if alone && is_sure && reply.is_authenticated() {
                 Outcome::Refused(code)
             } else {
                 Outcome::Unknown(code)

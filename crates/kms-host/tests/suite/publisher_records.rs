@@ -277,12 +277,14 @@ async fn a_host_with_a_store_remembers_through_a_restart_of_its_process() {
     }
 }
 
+const SERVER_FAILURE: u16 = 2;
+const REFUSED: u16 = 5;
+
 /// A refusal with the right signature.
-fn signed_refusal(asked: &Asked) -> Vec<u8> {
-    const REFUSED: u16 = 5;
+fn signed_refusal(asked: &Asked, code: u16) -> Vec<u8> {
     let now = u64::try_from(SystemClock.now().wall.as_millis() / 1000).unwrap();
     let asked = fake::Asked::new(fake::Transport::Tcp, 0, asked.bytes.clone());
-    let refusal = ForgedMessage::answer_to(&asked).with_rcode(REFUSED);
+    let refusal = ForgedMessage::answer_to(&asked).with_rcode(code);
     let tsig = ForgedTsig::new("kms-hosts", asked.id(), now);
     let signed = tsig.sign(refusal, &asked.mac(), b"a secret of thirty-two bytes, ok");
     signed.unwrap().into_bytes()
@@ -298,7 +300,7 @@ async fn an_update_that_was_surely_refused_is_not_kept_and_one_that_may_have_bee
     let told = ["12293 0x8007232D, contoso.test"];
 
     let refusing = Front::alone(|asked| {
-        let answer = asked.is_update().then(|| signed_refusal(asked));
+        let answer = asked.is_update().then(|| signed_refusal(asked, REFUSED));
         answer.into_iter().collect()
     })
     .await;
@@ -312,7 +314,7 @@ async fn an_update_that_was_surely_refused_is_not_kept_and_one_that_may_have_bee
         match (asked.is_update(), asked.via) {
             (false, _) => vec![answer],
             (true, Via::Udp) => Vec::new(),
-            (true, Via::Tcp) => vec![signed_refusal(asked)],
+            (true, Via::Tcp) => vec![signed_refusal(asked, REFUSED)],
         }
     })
     .await;
@@ -321,4 +323,33 @@ async fn an_update_that_was_surely_refused_is_not_kept_and_one_that_may_have_bee
     let both = ["0 0 1688 kms1.contoso.test.", "0 0 1700 kms1.contoso.test."];
     assert_eq!(kept_lines(&*kept), both);
     assert_eq!(srvs(&server).await, [srv(0, 0, 1700, "kms1.contoso.test")]);
+}
+
+#[tokio::test]
+async fn rfc_2136_a_server_failure_from_one_that_passes_updates_on_may_have_been_done() {
+    let fixture = with_key();
+    let server = dns_server(&["contoso.test"]).await;
+    let kept = Arc::new(MemoryRecords::default());
+    let first = publisher(&fixture, server.address(), &kept, (LISTENING, ""));
+    assert_eq!(published(&first).await, OK);
+
+    // A secondary that loses the primary's answer and says so with its own signature.
+    let forwarding = Front::start(server.address(), |asked: &Asked, answer| {
+        if asked.is_update() {
+            vec![signed_refusal(asked, SERVER_FAILURE)]
+        } else {
+            vec![answer]
+        }
+    })
+    .await;
+    let moved = ("10.1.2.3:1700", "transport = \"tcp\"");
+    let second = publisher(&fixture, forwarding.address, &kept, moved);
+    assert_eq!(published(&second).await, ["12293 0x8007232A, contoso.test"]);
+    assert_eq!(srvs(&server).await, [srv(0, 0, 1700, "kms1.contoso.test")]);
+    let both = ["0 0 1688 kms1.contoso.test.", "0 0 1700 kms1.contoso.test."];
+    assert_eq!(kept_lines(&*kept), both);
+    // So that even a host whose port is another again takes it out.
+    let third = publisher(&fixture, server.address(), &kept, ("10.1.2.3:1800", ""));
+    assert_eq!(published(&third).await, OK);
+    assert_eq!(srvs(&server).await, [srv(0, 0, 1800, "kms1.contoso.test")]);
 }
