@@ -85,6 +85,8 @@ impl<C: Clock, E: Entropy + ?Sized> Work for Network<'_, C, E> {
             // Nobody removed the record: it cannot be there.
             Ok(SrvFound::Alias) => {
                 alias(owner);
+                // The server would call the next update a success and do nothing.
+                domain.look_before = true;
                 Seen::Unknown
             }
             Err(error) => {
@@ -305,3 +307,6 @@ const fn finder(setup: &Setup, port: u16) -> Finder<'_> {
         port,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+use super::*;
+use crate::{HostConfig, MemoryRecords};
+use core::net::SocketAddr;
+use kms_service::{OsEntropy, SystemClock};
+use kms_testkit::dns::fake::{
+    Act, Asked, FakeDns, ForgedMessage, ForgedRecord, Section, TcpManner, wire_name,
+};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+};
+
+const UPDATE: u16 = 5;
+const CNAME: u16 = 5;
+
+struct Bench {
+    setup: Setup,
+    records: MemoryRecords,
+    domain: Domain,
+}
+
+impl Bench {
+    /// A host that is published in `contoso.test` by updates to `server`.
+    fn new(server: SocketAddr) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("kms.key");
+        let secret = "YSBzZWNyZXQgb2YgdGhpcnR5LXR3byBieXRlcywgb2s=";
+        let text = format!("key \"kms-hosts\" {{ algorithm hmac-sha256; secret \"{secret}\"; }};");
+        fs::write(&key, text).unwrap();
+        fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+        let text = format!(
+            "listen = \"127.0.0.1:1\"\nidentity = \"k\"\n[dns]\nkey_file = \"kms.key\"\n\
+             server = \"{server}\"\ntransport = \"tcp\"\n"
+        );
+        let config = HostConfig::parse(&text, &folder.path().join("host.toml")).unwrap();
+        let listening = ["192.0.2.7:1688".parse().unwrap()];
+        let dns = config.dns.unwrap();
+        let setup = Setup::new(&dns, &listening, Some("kms1.contoso.test")).unwrap();
+        let addresses = ["192.0.2.7".parse().unwrap()];
+        let (name, wanted) = setup.registrations(&addresses).remove(0);
+        Self {
+            setup,
+            records: MemoryRecords::default(),
+            domain: Domain::new(name, wanted),
+        }
+    }
+
+    async fn look(&mut self) -> Seen {
+        let entropy = &mut OsEntropy;
+        let mut network = network(&self.records, entropy);
+        network.look(&self.setup, &mut self.domain).await
+    }
+
+    async fn publish(&mut self) -> StatusCode {
+        let entropy = &mut OsEntropy;
+        let mut network = network(&self.records, entropy);
+        network.publish(&self.setup, &mut self.domain).await
+    }
+}
+
+fn network<'a>(
+    records: &'a MemoryRecords,
+    entropy: &'a mut OsEntropy,
+) -> Network<'a, SystemClock, OsEntropy> {
+    Network {
+        records,
+        port: 53,
+        clock: &SystemClock,
+        entropy,
+    }
+}
+
+/// The primary of `contoso.test`, where the name is an alias; it calls each update refused.
+async fn with_alias(name: &'static str) -> FakeDns {
+    const REFUSED: u16 = 5;
+    FakeDns::start(TcpManner::Serve, move |asked: &Asked| {
+        let answer = ForgedMessage::answer_to(asked);
+        let is_name = asked.name().eq_ignore_ascii_case(&wire_name(name));
+        let answer = if asked.opcode() == UPDATE {
+            answer.with_rcode(REFUSED)
+        } else if is_name && asked.record_type() == CNAME {
+            let target = wire_name("else.contoso.test");
+            answer.answer(&ForgedRecord::cname(asked.name(), &target))
+        } else {
+            let soa = ForgedRecord::soa(&wire_name("contoso.test"));
+            answer.record(Section::Authority, &soa)
+        };
+        vec![Act::Send(answer.into_bytes())]
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn after_a_look_that_finds_an_alias_the_next_update_looks_first_and_fails() {
+    let server = with_alias("_vlmcs._tcp.contoso.test").await;
+    let mut bench = Bench::new(server.address());
+    // As after an update that was done.
+    bench.domain.look_before = false;
+    assert_eq!(bench.look().await, Seen::Unknown);
+    assert_eq!(bench.publish().await, StatusCode::DNS_YXDOMAIN);
+}
