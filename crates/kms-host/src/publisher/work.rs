@@ -91,7 +91,8 @@ impl<C: Clock, E: Entropy + ?Sized> Work for Network<'_, C, E> {
             }
             Err(error) => {
                 tracing::debug!(domain = %domain.name, %error, "the zone's primary was not looked at");
-                Seen::Unknown
+                // The primary may have another address by now: the next look finds it anew.
+                return Seen::Unknown;
             }
         };
         domain.place = Some(place);

@@ -2,13 +2,15 @@ use super::*;
 use crate::{HostConfig, MemoryRecords};
 use core::net::SocketAddr;
 use kms_service::{OsEntropy, SystemClock};
-use kms_testkit::dns::fake::{
-    Act, Asked, FakeDns, ForgedMessage, ForgedRecord, Section, TcpManner, wire_name,
+use kms_testkit::dns::{
+    DnsConfig, DnsServer, Zone,
+    fake::{Act, Asked, FakeDns, ForgedMessage, ForgedRecord, Section, TcpManner, wire_name},
 };
 use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt as _,
 };
+use tokio::net::TcpListener;
 
 const UPDATE: u16 = 5;
 const CNAME: u16 = 5;
@@ -70,6 +72,16 @@ fn network<'a>(
     }
 }
 
+async fn dns_server() -> DnsServer {
+    DnsServer::start(DnsConfig {
+        listen: ([127, 0, 0, 1], 0).into(),
+        zones: vec![Zone::new("contoso.test")],
+        tsig: None,
+    })
+    .await
+    .unwrap()
+}
+
 /// The primary of `contoso.test`, where the name is an alias; it calls each update refused.
 async fn with_alias(name: &'static str) -> FakeDns {
     const REFUSED: u16 = 5;
@@ -99,4 +111,19 @@ async fn after_a_look_that_finds_an_alias_the_next_update_looks_first_and_fails(
     bench.domain.look_before = false;
     assert_eq!(bench.look().await, Seen::Unknown);
     assert_eq!(bench.publish().await, StatusCode::DNS_YXDOMAIN);
+}
+
+#[tokio::test]
+async fn a_primary_that_moved_is_found_anew_after_a_look_that_failed() {
+    let server = dns_server().await;
+    let mut bench = Bench::new(server.address());
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone = nobody.local_addr().unwrap();
+    drop(nobody);
+    bench.domain.place = Some(Place {
+        zone: bench.domain.name.clone(),
+        servers: vec![gone],
+    });
+    assert_eq!(bench.look().await, Seen::Unknown);
+    assert_eq!(bench.look().await, Seen::Absent, "by the one of now");
 }
