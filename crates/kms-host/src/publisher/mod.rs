@@ -51,7 +51,7 @@ pub struct PublisherHandle {
 
 impl Publisher {
     /// A publisher for a host that listens on `listening`, whose certificate names it `certified`.
-    /// Of several ports the first is published. What it published it knows until it is dropped.
+    /// Of several sockets those are published that [`told`](Self::told) says. What it published it knows until it is dropped.
     ///
     /// # Errors
     /// When the key cannot be read, or name, port or domain are missing or unfit.
@@ -68,6 +68,15 @@ impl Publisher {
             own_addresses: Arc::new(addresses::of_this_machine),
             primary_port: DNS_PORT,
         })
+    }
+
+    /// Of the sockets that a host listens on those that others are told of: all at one port, the first that
+    /// other machines can reach, and none that they cannot; but where they can reach none, those that this
+    /// machine can. `0.0.0.0` and `[::]` among them stand for the machine's own addresses, and port 0
+    /// comes only when nothing else does.
+    #[must_use]
+    pub fn told(listening: &[SocketAddr]) -> Vec<SocketAddr> {
+        addresses::told(listening)
     }
 
     /// The same with a memory of what was published, as a [`HostService`](crate::HostService) with a

@@ -1,6 +1,9 @@
 //! From the configuration to what is published.
 
-use super::{PublisherError, addresses::Addresses};
+use super::{
+    PublisherError,
+    addresses::{self, Addresses},
+};
 use crate::{DnsConfig, DnsTransport};
 use core::{
     hash::{Hash as _, Hasher as _},
@@ -54,11 +57,12 @@ impl Setup {
             })?,
             (None, None) => return Err(PublisherError::NoName),
         };
-        let port = listening
-            .iter()
-            .find_map(|address| NonZeroU16::new(address.port()))
+        let told = addresses::told(listening);
+        let port = told
+            .first()
+            .and_then(|socket| NonZeroU16::new(socket.port()))
             .ok_or(PublisherError::NoPort)?;
-        let addresses = Addresses::new(&dns.addresses, listening);
+        let addresses = Addresses::new(&dns.addresses, &told);
         let ttl = Ttl::from_secs(dns.ttl)?;
         let registrations = publish_list(&dns.domains, &host)?
             .into_iter()
