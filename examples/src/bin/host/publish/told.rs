@@ -7,6 +7,7 @@ use core::{
     num::NonZeroU16,
 };
 use examples::{cli::Ended, sysexits};
+use kms_host::Publisher;
 use kms_srv::{
     DEFAULT_PORT, DomainName, PublishEntry, PublishList, Registration, ServiceName, Ttl,
 };
@@ -112,10 +113,9 @@ impl Told {
         match (self.port, here) {
             (Some(port), _) => Ok(port),
             (None, None) => Ok(DEFAULT_PORT),
-            (None, Some(here)) => here
-                .listening
-                .iter()
-                .find_map(|address| NonZeroU16::new(address.port()))
+            (None, Some(here)) => Publisher::told(&here.listening)
+                .first()
+                .and_then(|socket| NonZeroU16::new(socket.port()))
                 .ok_or_else(|| {
                     Ended::new(
                         sysexits::USAGE,
@@ -132,12 +132,20 @@ impl Told {
         };
         match &here.config.dns {
             Some(dns) if !dns.addresses.is_empty() => dns.addresses.clone(),
-            _ => here
-                .listening
-                .iter()
-                .map(SocketAddr::ip)
-                .filter(|address| !address.is_unspecified())
-                .collect(),
+            _ => {
+                // A port that is told chooses among the sockets, unless it is one of a router's.
+                let mut listening = here.listening.clone();
+                if let Some(port) = self.port
+                    && listening.iter().any(|socket| socket.port() == port.get())
+                {
+                    listening.retain(|socket| socket.port() == port.get());
+                }
+                Publisher::told(&listening)
+                    .iter()
+                    .map(SocketAddr::ip)
+                    .filter(|address| !address.is_unspecified())
+                    .collect()
+            }
         }
     }
 
