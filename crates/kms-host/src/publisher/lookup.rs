@@ -35,6 +35,8 @@ pub(super) enum SoaFound {
         apex: DomainName,
         primary: DomainName,
     },
+    /// The server has a zone above, in which the one that holds the name is given to other servers.
+    Delegated(DomainName),
     /// Nothing that tells of the zone.
     Nothing(LookupError),
 }
@@ -107,7 +109,10 @@ impl Lookups {
                 }),
             Err(error) => match no_records(&error) {
                 Some(NoRecords { soa: Some(soa), .. }) => Some(zone(&soa.name, &soa.data)),
-                Some(_) => return Ok(SoaFound::Nothing(why(&error))),
+                Some(none) => match delegated(none) {
+                    Some(apex) => Some(to_domain(apex).map(SoaFound::Delegated)),
+                    None => return Ok(SoaFound::Nothing(why(&error))),
+                },
                 None => return Err(why(&error)),
             },
         };
@@ -206,10 +211,23 @@ fn no_records(error: &NetError) -> Option<&NoRecords> {
     }
 }
 
+/// Of a referral the zone that it leads to (RFC 2308 section 2.2). One to the root says nothing but that the
+/// server has no such zone.
+fn delegated(none: &NoRecords) -> Option<&Name> {
+    if none.response_code != ResponseCode::NoError {
+        return None;
+    }
+    let apex = &none.ns.as_ref()?.first()?.ns.name;
+    (!apex.is_root()).then_some(apex)
+}
+
 fn zone(apex: &Name, soa: &SOA) -> Result<SoaFound, LookupError> {
-    let read = |name: &Name| name.to_ascii().parse().map_err(|_| LookupError::BadAnswer);
-    let (apex, primary) = (read(apex)?, read(&soa.mname)?);
+    let (apex, primary) = (to_domain(apex)?, to_domain(&soa.mname)?);
     Ok(SoaFound::Zone { apex, primary })
+}
+
+fn to_domain(name: &Name) -> Result<DomainName, LookupError> {
+    name.to_ascii().parse().map_err(|_| LookupError::BadAnswer)
 }
 
 fn to_srv(data: &RData) -> Option<SrvRecord> {

@@ -98,6 +98,7 @@ mod tests {
             place: Place {
                 zone: "contoso.test".parse().unwrap(),
                 servers: vec!["192.0.2.53:53".parse().unwrap()],
+                delegated: false,
             },
             key: "kms-hosts".parse().unwrap(),
             current: registration(1688),

@@ -150,6 +150,8 @@ impl<C: Clock, E: Entropy + ?Sized> Network<'_, C, E> {
                 let update = UpdatePlan::withdraw(registration);
                 self.send(setup, &place, &update).await.code()
             }
+            // Others have it, and the record may be there still.
+            Ok(place) if place.delegated => StatusCode::DNS_NOTAUTH,
             Ok(place) => {
                 tracing::info!(%zone, now = %place.zone, "the zone is gone, and the record with it");
                 StatusCode::OK

@@ -26,6 +26,16 @@ pub(super) struct Place {
     pub(super) zone: DomainName,
     /// The primary's addresses, in the order in which they are tried.
     pub(super) servers: Vec<SocketAddr>,
+    /// Whether the configured server only says that others have the zone. It refuses updates then, which
+    /// tells more than an update of the zone above, where nobody would see the record.
+    pub(super) delegated: bool,
+}
+
+/// What is known of the zone that holds a name.
+struct Apex {
+    zone: DomainName,
+    /// None of a zone that the server asked does not have.
+    primary: Option<DomainName>,
 }
 
 /// Finds zones.
@@ -53,6 +63,7 @@ impl Finder<'_> {
                 Ok(Place {
                     zone: domain.clone(),
                     servers: vec![server],
+                    delegated: false,
                 })
             }
             (None, Err(error)) => {
@@ -68,12 +79,26 @@ impl Finder<'_> {
     async fn look(self, owner: &DomainName) -> Result<Place, LookupError> {
         if let Some(server) = self.way.server {
             let lookups = Lookups::of_server(server, self.way.transport)?;
-            let (zone, _) = apex(&lookups, owner).await?;
-            let servers = vec![server];
-            return Ok(Place { zone, servers });
+            let Apex { zone, primary } = apex(&lookups, owner).await?;
+            let delegated = primary.is_none();
+            if delegated {
+                tracing::warn!(
+                    %server, %zone,
+                    "the server has given the zone to others: set dns.server to the zone's primary"
+                );
+            }
+            return Ok(Place {
+                zone,
+                servers: vec![server],
+                delegated,
+            });
         }
         let lookups = Lookups::recursive(self.way)?;
-        let (zone, primary) = apex(&lookups, owner).await?;
+        let Apex { zone, primary } = apex(&lookups, owner).await?;
+        let Some(primary) = primary else {
+            tracing::warn!(%zone, "a name server only says who has the zone, and asks nobody");
+            return Err(LookupError::ServerFailure);
+        };
         if primary.is_root() {
             tracing::warn!(%zone, "the zone's SOA record names no primary");
             return Err(LookupError::NoRecords);
@@ -90,31 +115,38 @@ impl Finder<'_> {
         if servers.is_empty() {
             return Err(LookupError::NoRecords);
         }
-        Ok(Place { zone, servers })
+        Ok(Place {
+            zone,
+            servers,
+            delegated: false,
+        })
     }
 }
 
 /// The zone that holds a name and the name of its primary: what is known of the name itself, or else of
 /// the nearest name above it.
-async fn apex(
-    lookups: &Lookups,
-    owner: &DomainName,
-) -> Result<(DomainName, DomainName), LookupError> {
+async fn apex(lookups: &Lookups, owner: &DomainName) -> Result<Apex, LookupError> {
     // Two are for the primary's addresses.
     const STEPS: usize = QUERIES - 2;
     let mut name = owner.clone();
     let mut error = LookupError::NoSuchName;
     for _ in 0..STEPS {
-        match lookups.soa(&name).await? {
+        let found = match lookups.soa(&name).await? {
             SoaFound::Zone { apex, .. } if apex.is_root() => return Err(LookupError::NoSuchName),
-            SoaFound::Zone { apex, primary } if owner.is_within(&apex) => {
-                return Ok((apex, primary));
+            SoaFound::Zone { apex, primary } => Some((apex, Some(primary))),
+            SoaFound::Delegated(apex) => Some((apex, None)),
+            SoaFound::Nothing(why) => {
+                error = why;
+                None
             }
-            SoaFound::Zone { apex, .. } => {
-                tracing::warn!(%owner, zone = %apex, "an answer tells of a zone that does not hold the name");
+        };
+        match found {
+            Some((zone, primary)) if owner.is_within(&zone) => return Ok(Apex { zone, primary }),
+            Some((zone, _)) => {
+                tracing::warn!(%owner, %zone, "an answer tells of a zone that does not hold the name");
                 return Err(LookupError::BadAnswer);
             }
-            SoaFound::Nothing(why) => error = why,
+            None => {}
         }
         match above(&name) {
             Some(next) => name = next,
@@ -213,7 +245,12 @@ mod tests {
         .await;
         let servers = way.nameservers[..1].to_vec();
         let zone = domain.clone();
-        assert_eq!(found, Ok(Place { zone, servers }));
+        let place = Place {
+            zone,
+            servers,
+            delegated: false,
+        };
+        assert_eq!(found, Ok(place));
         assert!(begun.elapsed() <= DEADLINE + Duration::from_millis(20));
     }
 }

@@ -3,14 +3,14 @@
 use crate::{
     dns_front::{Asked, Front},
     fixture::Fixture,
-    publisher::{LISTENING, dns_server, published, records, srv, with_key},
+    publisher::{LISTENING, dns_server, published, publisher, records, srv, with_key},
 };
 use core::net::SocketAddr;
 use hickory_resolver::proto::{
     op::{Message, MessageType, ResponseCode},
     rr::{
         Name, RData, Record, RecordType as Kind,
-        rdata::{A, SOA},
+        rdata::{A, NS, SOA},
     },
 };
 use kms_host::Publisher;
@@ -34,6 +34,8 @@ enum Says {
     Code(ResponseCode),
     Nothing,
     NothingIn(&'static str, &'static str),
+    /// That others have this zone.
+    Referral(&'static str),
     Silence,
 }
 
@@ -77,6 +79,11 @@ async fn resolver(says: impl Fn(&str) -> Says + Send + Sync + 'static) -> Front 
                 Says::NothingIn(apex, primary) => {
                     answer.metadata.response_code = ResponseCode::NXDomain;
                     answer.authorities.push(soa(apex, primary));
+                }
+                Says::Referral(apex) => {
+                    let server = RData::NS(NS(name("ns.fabrikam.test.")));
+                    let referral = Record::from_rdata(name(apex), 60, server);
+                    answer.authorities.push(referral);
                 }
                 Says::Nothing => answer.metadata.response_code = ResponseCode::NXDomain,
                 Says::Code(code) => answer.metadata.response_code = code,
@@ -157,6 +164,15 @@ async fn what_keeps_a_zone_from_being_found_is_told_by_its_code_and_nothing_is_s
         (|_| Says::Code(ResponseCode::NoError), "0x8007251D"),
         (|_| Says::Code(ResponseCode::Refused), "0x8007232D"),
         (|_| Says::Code(ResponseCode::ServFail), "0x8007232A"),
+        // The zone above has a SOA record, and is not the one.
+        (
+            |name| match name {
+                "test." => Says::Soa("test.", "ns.contoso.test."),
+                _ => Says::Referral("contoso.test."),
+            },
+            "0x8007232A",
+        ),
+        (|_| Says::Referral("fabrikam.test."), "0x8007251E"),
         (|_| Says::Silence, "0x800705B4"),
     ] {
         let resolver = resolver(says).await;
@@ -165,6 +181,24 @@ async fn what_keeps_a_zone_from_being_found_is_told_by_its_code_and_nothing_is_s
         assert_eq!(told, [format!("12293 {code}, contoso.test")]);
     }
     assert!(primary.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_gave_the_zone_to_others_gets_no_update_of_the_zone_above() {
+    let fixture = with_key();
+    for cut in ["contoso.test.", "_tcp.contoso.test."] {
+        let server = resolver(move |name| match name {
+            "test." => Says::Soa("test.", "ns.test."),
+            "contoso.test." if cut != name => Says::Soa("contoso.test.", "ns.test."),
+            _ => Says::Referral(cut),
+        })
+        .await;
+        let publisher = publisher(&fixture, server.address, LISTENING, "transport = \"tcp\"");
+        let told = published(&publisher).await;
+        assert!(told[0].starts_with("12293 "), "{told:?}");
+        let zones: Vec<String> = server.updates().iter().map(Asked::name).collect();
+        assert_eq!(zones, [cut]);
+    }
 }
 
 #[tokio::test]

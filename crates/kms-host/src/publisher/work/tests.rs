@@ -123,7 +123,31 @@ async fn a_primary_that_moved_is_found_anew_after_a_look_that_failed() {
     bench.domain.place = Some(Place {
         zone: bench.domain.name.clone(),
         servers: vec![gone],
+        delegated: false,
     });
     assert_eq!(bench.look().await, Seen::Unknown);
     assert_eq!(bench.look().await, Seen::Absent, "by the one of now");
+}
+
+#[tokio::test]
+async fn a_zone_that_was_given_to_others_is_not_gone() {
+    const NS: u16 = 2;
+    let server = FakeDns::start(TcpManner::Serve, |asked: &Asked| {
+        let referral = ForgedRecord::new(&wire_name("contoso.test"), NS, &wire_name("ns.test"));
+        let answer = ForgedMessage::answer_to(asked).record(Section::Authority, &referral);
+        vec![Act::Send(answer.into_bytes())]
+    })
+    .await
+    .unwrap();
+    let bench = Bench::new(server.address());
+    let zone = "_tcp.contoso.test".parse().unwrap();
+    let kept = [bench.domain.wanted.with_zone(zone).unwrap()];
+    let name = &bench.domain.name;
+    let (records, entropy) = (&bench.records, &mut OsEntropy);
+    records.set_published(name, kept.to_vec()).await.unwrap();
+    let mut network = network(records, entropy);
+    let code = network.withdraw_all(&bench.setup, name, None, &kept).await;
+    assert_eq!(code, StatusCode::DNS_NOTAUTH);
+    let left = records.published().unwrap();
+    assert_eq!(left, [(name.clone(), kept.to_vec())]);
 }
