@@ -153,15 +153,29 @@ impl Lookups {
         found.map(SrvFound::Records)
     }
 
-    /// Whether a name that has no records of its own is an alias. Not knowing counts as no.
-    async fn is_alias(&self, owner: &DomainName) -> bool {
-        let Ok(wanted) = to_name(owner) else {
+    /// Whether a name that has no records of its own is an alias. Not knowing counts as no, and so does an
+    /// alias that a wildcard makes (RFC 4592): a record of its own takes the name out of it.
+    pub(super) async fn is_alias(&self, name: &DomainName) -> bool {
+        // No machine has a name with an underscore (RFC 952).
+        const NOBODY: &str = "_no-such-name";
+        let Some(target) = self.target(name).await else {
             return false;
         };
-        let answer = self.ask(owner, RecordType::CNAME).await;
-        answer.is_ok_and(|lookup| {
-            let mut records = lookup.answers().iter();
-            records.any(|record| record.name == wanted && matches!(record.data, RData::CNAME(_)))
+        let beside: Vec<&str> = [NOBODY].into_iter().chain(name.labels().skip(1)).collect();
+        match beside.join(".").parse() {
+            Ok(beside) => self.target(&beside).await != Some(target),
+            Err(_) => true,
+        }
+    }
+
+    /// Where a name leads that is an alias.
+    async fn target(&self, name: &DomainName) -> Option<Name> {
+        let wanted = to_name(name).ok()?;
+        let lookup = self.ask(name, RecordType::CNAME).await.ok()?;
+        let mut answers = lookup.answers().iter();
+        answers.find_map(|record| match &record.data {
+            RData::CNAME(target) if record.name == wanted => Some(target.0.clone()),
+            _ => None,
         })
     }
 

@@ -12,7 +12,7 @@ use super::{
 use core::time::Duration;
 use kms_core::{Clock, Entropy, StatusCode};
 use kms_srv::{DomainName, LookupError, Registration, Seen, Update, UpdatePlan};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long a look at a primary may take.
 const LOOK: Duration = Duration::from_secs(10);
@@ -255,8 +255,20 @@ pub(super) async fn prepare(
     let (mut previous, elsewhere): (Vec<_>, Vec<_>) =
         earlier.partition(|earlier| earlier.zone() == current.zone());
     if domain.look_before {
+        let until = Instant::now() + LOOK_BEFORE;
         match srv(&place, current.owner(), LOOK_BEFORE).await {
-            Ok(SrvFound::Records(read)) => previous.extend(current.older_in(&read)),
+            Ok(SrvFound::Records(read)) => {
+                let has_addresses = !current.addresses().is_empty();
+                if has_addresses && is_alias(&place, current.host(), until).await {
+                    tracing::warn!(
+                        host = %current.host(),
+                        "the host's name is an alias (CNAME), so that no address can be published \
+                         there: remove the alias, or set dns.host_name to another name"
+                    );
+                    return Err(StatusCode::DNS_YXDOMAIN);
+                }
+                previous.extend(current.older_in(&read));
+            }
             Ok(SrvFound::Alias) => {
                 alias(current.owner());
                 return Err(StatusCode::DNS_YXDOMAIN);
@@ -295,6 +307,16 @@ async fn srv(
     let lookups = Lookups::of_primary(&place.servers)?;
     let found = timeout(patience, lookups.srv(owner)).await;
     found.unwrap_or(Err(LookupError::Timeout))
+}
+
+/// Whether a name is an alias. Not knowing counts as no.
+async fn is_alias(place: &Place, name: &DomainName, until: Instant) -> bool {
+    match Lookups::of_primary(&place.servers) {
+        Ok(lookups) => timeout_at(until, lookups.is_alias(name))
+            .await
+            .unwrap_or(false),
+        Err(_) => false,
+    }
 }
 
 fn alias(owner: &DomainName) {

@@ -82,16 +82,16 @@ async fn dns_server() -> DnsServer {
     .unwrap()
 }
 
-/// The primary of `contoso.test`, where the name is an alias; it calls each update refused.
-async fn with_alias(name: &'static str) -> FakeDns {
+/// The primary of `contoso.test`, where the names that end so are aliases; it calls each update refused.
+async fn with_aliases(end: &'static str) -> FakeDns {
     const REFUSED: u16 = 5;
     FakeDns::start(TcpManner::Serve, move |asked: &Asked| {
         let answer = ForgedMessage::answer_to(asked);
-        let is_name = asked.name().eq_ignore_ascii_case(&wire_name(name));
+        let is_alias = asked.name().to_ascii_lowercase().ends_with(&wire_name(end));
         let answer = if asked.opcode() == UPDATE {
             answer.with_rcode(REFUSED)
-        } else if is_name && asked.record_type() == CNAME {
-            let target = wire_name("else.contoso.test");
+        } else if is_alias && asked.record_type() == CNAME {
+            let target = wire_name("else.fabrikam.test");
             answer.answer(&ForgedRecord::cname(asked.name(), &target))
         } else {
             let soa = ForgedRecord::soa(&wire_name("contoso.test"));
@@ -105,7 +105,7 @@ async fn with_alias(name: &'static str) -> FakeDns {
 
 #[tokio::test]
 async fn after_a_look_that_finds_an_alias_the_next_update_looks_first_and_fails() {
-    let server = with_alias("_vlmcs._tcp.contoso.test").await;
+    let server = with_aliases("_vlmcs._tcp.contoso.test").await;
     let mut bench = Bench::new(server.address());
     // As after an update that was done.
     bench.domain.look_before = false;
@@ -150,4 +150,19 @@ async fn a_zone_that_was_given_to_others_is_not_gone() {
     assert_eq!(code, StatusCode::DNS_NOTAUTH);
     let left = records.published().unwrap();
     assert_eq!(left, [(name.clone(), kept.to_vec())]);
+}
+
+#[tokio::test]
+async fn a_host_whose_name_is_an_alias_is_told_and_not_published() {
+    let server = with_aliases("kms1.contoso.test").await;
+    let mut bench = Bench::new(server.address());
+    assert_eq!(bench.publish().await, StatusCode::DNS_YXDOMAIN);
+}
+
+#[tokio::test]
+async fn rfc_4592_names_that_a_wildcard_makes_aliases_can_be_published() {
+    let server = with_aliases("contoso.test").await;
+    let mut bench = Bench::new(server.address());
+    // As far as that the update is sent.
+    assert_eq!(bench.publish().await, StatusCode::DNS_REFUSED);
 }
