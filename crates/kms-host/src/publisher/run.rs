@@ -155,7 +155,7 @@ impl<C: Clock, W: Work, R: Fn(HostEvent)> Run<'_, C, W, R> {
                 }
             }
             if let Some(removals) = schedule.poll_fight() {
-                let within = PublishTimes::default().fight_within;
+                let within = times(setup).fight_within;
                 (self.record)(HostEvent::Alert(Alert::PublishFight {
                     domain: domain.name.clone(),
                     removals,
@@ -206,11 +206,20 @@ impl Machine {
 }
 
 fn schedule(setup: &Setup, now: Tick) -> PublishSchedule {
-    let times = PublishTimes {
+    PublishSchedule::new(times(setup), now)
+}
+
+/// How many looks see the removals that are a fight, with what the updates between them take.
+const FIGHT_LOOKS: u32 = 3;
+
+fn times(setup: &Setup) -> PublishTimes {
+    let usual = PublishTimes::default();
+    PublishTimes {
         look: setup.look,
-        ..PublishTimes::default()
-    };
-    PublishSchedule::new(times, now)
+        // In an hour of rare looks no fight could be seen.
+        fight_within: usual.fight_within.max(setup.look * FIGHT_LOOKS),
+        ..usual
+    }
 }
 
 #[cfg(test)]

@@ -326,6 +326,21 @@ async fn three_removals_in_an_hour_are_a_fight_which_stops_with_one_alert_until_
 }
 
 #[tokio::test(start_paused = true)]
+async fn removals_that_three_rare_looks_find_are_a_fight_too() {
+    for (look, told) in [(1200, "60"), (1801, "90"), (7200, "360"), (80_000, "4000")] {
+        let bench = Bench::new(FIXED, &format!("look = {look}"));
+        let test = async {
+            pass(DAY * 5).await;
+            (bench.done(), bench.events.borrow().clone())
+        };
+        let (done, events) = bench.run(&[], &[Seen::Absent; 9], None, test).await;
+        let alert = format!("20010 a.test, 3, {told}");
+        assert_eq!(events.last(), Some(&alert), "{look}");
+        assert_eq!(done.last(), Some(&(3 * look, "look a.test".to_owned())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_of_name_port_priority_or_weight_is_published_at_once_and_a_reload_alone_is_not() {
     let bench = Bench::new(FIXED, "look = 86400");
     let steps = [
