@@ -48,10 +48,19 @@ impl PublishPlan {
         &self.previous
     }
 
-    /// This host's older registrations in other zones, which are withdrawn after the update.
+    /// This host's older registrations in other zones, as they are withdrawn after the update: under the
+    /// same name without addresses, because the name is still this host's and may have them there.
     #[must_use]
-    pub fn withdrawn(&self) -> &[Registration] {
-        &self.elsewhere
+    pub fn withdrawn(&self) -> Vec<Registration> {
+        let withdrawn = |registration: &Registration| {
+            let kept = registration.clone();
+            if registration.host() == self.current.host() {
+                registration.clone().with_addresses([]).unwrap_or(kept)
+            } else {
+                kept
+            }
+        };
+        self.elsewhere.iter().map(withdrawn).collect()
     }
 
     /// The updates, in their order; more than one only where many older registrations are replaced.
@@ -106,6 +115,20 @@ mod tests {
             elsewhere: Vec::new(),
             kept: Vec::new(),
         }
+    }
+
+    #[test]
+    fn what_is_withdrawn_elsewhere_keeps_the_addresses_of_the_name_that_is_still_published() {
+        let same = registration(1700);
+        let other: DomainName = "kms2.contoso.test".parse().unwrap();
+        let domain: DomainName = "contoso.test".parse().unwrap();
+        let renamed = Registration::new(&kms_srv::ServiceName::default(), &domain, other)
+            .and_then(|renamed| renamed.with_addresses([[10, 1, 2, 3].into()]))
+            .unwrap();
+        let mut plan = plan(Vec::new());
+        plan.elsewhere = vec![same.clone(), renamed.clone()];
+        let bare = same.with_addresses([]).unwrap();
+        assert_eq!(plan.withdrawn(), [bare, renamed]);
     }
 
     #[test]

@@ -123,15 +123,8 @@ impl<C: Clock, E: Entropy + ?Sized> Network<'_, C, E> {
         }
         domain.look_before = false;
         let mut left = vec![plan.current.clone()];
-        for registration in &plan.elsewhere {
-            let kept = registration.clone();
-            // Its name is still this host's, and may have its addresses there.
-            let stripped = if registration.host() == plan.current.host() {
-                registration.clone().with_addresses([]).unwrap_or(kept)
-            } else {
-                kept
-            };
-            if self.withdraw(setup, &stripped).await != StatusCode::OK {
+        for (registration, withdrawn) in plan.elsewhere.iter().zip(plan.withdrawn()) {
+            if self.withdraw(setup, &withdrawn).await != StatusCode::OK {
                 left.push(registration.clone());
             }
         }

@@ -107,7 +107,7 @@ impl Planned {
             planned.updates.push(message);
         }
         for elsewhere in plan.withdrawn() {
-            let withdrawal = UpdatePlan::withdraw(elsewhere);
+            let withdrawal = UpdatePlan::withdraw(&elsewhere);
             let message = Message::new(&withdrawal, dns, key, dns.server)?;
             planned.withdrawals.push(message);
         }
