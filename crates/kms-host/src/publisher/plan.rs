@@ -53,14 +53,21 @@ impl PublishPlan {
     #[must_use]
     pub fn withdrawn(&self) -> Vec<Registration> {
         let withdrawn = |registration: &Registration| {
-            let kept = registration.clone();
             if registration.host() == self.current.host() {
-                registration.clone().with_addresses([]).unwrap_or(kept)
+                without_addresses(registration)
             } else {
-                kept
+                registration.clone()
             }
         };
         self.elsewhere.iter().map(withdrawn).collect()
+    }
+
+    /// Everything that may be this host's.
+    pub(super) fn ours(&self) -> Vec<Registration> {
+        let mut ours = vec![self.current.clone()];
+        ours.extend_from_slice(&self.previous);
+        ours.extend_from_slice(&self.elsewhere);
+        ours
     }
 
     /// The updates, in their order; more than one only where many older registrations are replaced.
@@ -82,6 +89,12 @@ impl PublishPlan {
         let script = |update: &UpdatePlan| update.nsupdate_script(server, Some(&self.key));
         updates.iter().map(script).collect()
     }
+}
+
+/// The same without addresses, so that a withdrawal leaves them.
+pub(super) fn without_addresses(registration: &Registration) -> Registration {
+    let bare = registration.clone().with_addresses([]);
+    bare.unwrap_or_else(|_| registration.clone())
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use super::{
     PublishedRecords,
     exchange::{self, Outcome},
     lookup::{Lookups, SrvFound},
-    plan::PublishPlan,
+    plan::{PublishPlan, without_addresses},
     records::with_intent,
     setup::Setup,
     zone::{Finder, Place},
 };
 use core::time::Duration;
 use kms_core::{Clock, Entropy, StatusCode};
-use kms_srv::{DomainName, LookupError, Registration, Seen, Update, UpdatePlan};
+use kms_srv::{DomainName, LookupError, Registration, Seen, SrvRecord, Update, UpdatePlan};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// How long a look at a primary may take.
@@ -123,8 +123,9 @@ impl<C: Clock, E: Entropy + ?Sized> Network<'_, C, E> {
         }
         domain.look_before = false;
         let mut left = vec![plan.current.clone()];
+        let ours = plan.ours();
         for (registration, withdrawn) in plan.elsewhere.iter().zip(plan.withdrawn()) {
-            if self.withdraw(setup, &withdrawn).await != StatusCode::OK {
+            if self.withdraw(setup, &withdrawn, &ours).await != StatusCode::OK {
                 left.push(registration.clone());
             }
         }
@@ -135,12 +136,31 @@ impl<C: Clock, E: Entropy + ?Sized> Network<'_, C, E> {
         Ok(())
     }
 
-    /// Takes a registration out of its zone.
-    async fn withdraw(&mut self, setup: &Setup, registration: &Registration) -> StatusCode {
+    /// Takes a registration out of its zone; not its addresses while a record that is none of `ours` has
+    /// them too.
+    async fn withdraw(
+        &mut self,
+        setup: &Setup,
+        registration: &Registration,
+        ours: &[Registration],
+    ) -> StatusCode {
         let zone = registration.zone();
         match finder(setup, self.port).find(zone, zone).await {
             Ok(place) if place.zone == *zone => {
-                let update = UpdatePlan::withdraw(registration);
+                let is_shared = !registration.addresses().is_empty()
+                    && match srv(&place, registration.owner(), LOOK_BEFORE).await {
+                        Ok(SrvFound::Records(read)) => is_shared(registration, ours, &read),
+                        _ => false,
+                    };
+                let update = if is_shared {
+                    tracing::info!(
+                        host = %registration.host(),
+                        "the addresses stay: another KMS host is published under this name"
+                    );
+                    UpdatePlan::withdraw(&without_addresses(registration))
+                } else {
+                    UpdatePlan::withdraw(registration)
+                };
                 self.send(setup, &place, &update).await.code()
             }
             // Others have it, and the record may be there still.
@@ -189,7 +209,7 @@ impl<C: Clock, E: Entropy + ?Sized> Network<'_, C, E> {
             {
                 continue;
             }
-            let code = self.withdraw(setup, registration).await;
+            let code = self.withdraw(setup, registration, &all).await;
             if code != StatusCode::OK {
                 result = code;
                 if kept.contains(registration) {
@@ -244,6 +264,8 @@ pub(super) async fn prepare(
     })?;
     let kept = all.into_iter().find(|(name, _)| *name == domain.name);
     let kept = kept.map(|(_, kept)| kept).unwrap_or_default();
+    let mut ours = kept.clone();
+    ours.push(current.clone());
     let earlier = kept.iter().filter(|earlier| **earlier != current).cloned();
     let (mut previous, elsewhere): (Vec<_>, Vec<_>) =
         earlier.partition(|earlier| earlier.zone() == current.zone());
@@ -259,6 +281,12 @@ pub(super) async fn prepare(
                          there: remove the alias, or set dns.host_name to another name"
                     );
                     return Err(StatusCode::DNS_YXDOMAIN);
+                }
+                // An older address of the name that stays is this machine's, and gone from it.
+                for earlier in &mut previous {
+                    if earlier.host() != current.host() && is_shared(earlier, &ours, &read) {
+                        *earlier = without_addresses(earlier);
+                    }
                 }
                 previous.extend(current.older_in(&read));
             }
@@ -300,6 +328,14 @@ async fn srv(
     let lookups = Lookups::of_primary(&place.servers)?;
     let found = timeout(patience, lookups.srv(owner)).await;
     found.unwrap_or(Err(LookupError::Timeout))
+}
+
+/// Whether another host on this machine is published under the same name, at a port of its own: then it
+/// has the same addresses.
+fn is_shared(registration: &Registration, ours: &[Registration], read: &[SrvRecord]) -> bool {
+    read.iter().any(|record| {
+        record.target == *registration.host() && !ours.iter().any(|own| own.is_own(record))
+    })
 }
 
 /// Whether a name is an alias. Not knowing counts as no.

@@ -219,6 +219,39 @@ async fn a_withdrawal_takes_out_what_is_published_and_what_was_also_in_domains_n
 }
 
 #[tokio::test]
+async fn the_addresses_of_a_name_stay_while_another_host_on_the_machine_is_published_under_it() {
+    let fixture = with_key();
+    let server = dns_server(&["contoso.test"]).await;
+    let a = || records(&server, "kms1.contoso.test", RecordType::A);
+    let both = ["10.1.2.3:1688", "10.1.2.3:1700"].map(|listening| {
+        let kept = Arc::new(MemoryRecords::default());
+        (listening, kept)
+    });
+    let host = |number: usize, more: &str| {
+        let (listening, kept) = &both[number];
+        publisher(&fixture, server.address(), kept, (listening, more))
+    };
+    for number in [0, 1] {
+        assert_eq!(published(&host(number, "")).await, OK);
+    }
+    let withdrawn = host(0, "").withdraw(&SystemClock, &mut OsEntropy).await;
+    assert_eq!(withdrawn[0].1, kms_core::StatusCode::OK);
+    assert_eq!(srvs(&server).await, [srv(0, 0, 1700, "kms1.contoso.test")]);
+    assert_eq!(a().await.len(), 1);
+
+    // A host that takes another name leaves them too.
+    assert_eq!(published(&host(0, "")).await, OK);
+    let renamed = host(0, "host_name = \"kms2.contoso.test\"");
+    assert_eq!(published(&renamed).await, OK);
+    assert_eq!(a().await.len(), 1);
+
+    // The last takes them along.
+    host(1, "").withdraw(&SystemClock, &mut OsEntropy).await;
+    assert_eq!(srvs(&server).await, [srv(0, 0, 1688, "kms2.contoso.test")]);
+    assert_eq!(a().await, []);
+}
+
+#[tokio::test]
 async fn what_cannot_be_withdrawn_is_kept_for_the_next_time() {
     let fixture = with_key();
     let server = dns_server(&["contoso.test"]).await;
