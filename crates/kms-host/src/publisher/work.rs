@@ -43,6 +43,14 @@ impl Domain {
     }
 }
 
+/// What became of a withdrawal.
+enum Withdrawal {
+    Done,
+    /// There is no such zone any more, nor anything that was in it.
+    ZoneGone,
+    Failed(StatusCode),
+}
+
 /// The work in a domain, of which the loop decides when.
 pub(super) trait Work {
     /// Publishes; what came of it.
@@ -125,8 +133,11 @@ impl<C: Clock, E: Entropy + ?Sized> Network<'_, C, E> {
         let mut left = vec![plan.current.clone()];
         let ours = plan.ours();
         for (registration, withdrawn) in plan.elsewhere.iter().zip(plan.withdrawn()) {
-            if self.withdraw(setup, &withdrawn, &ours).await != StatusCode::OK {
-                left.push(registration.clone());
+            match self.withdraw(setup, &withdrawn, &ours).await {
+                Withdrawal::ZoneGone => {}
+                Withdrawal::Done if withdrawn == *registration => {}
+                // What has stayed there, the addresses too, goes when the host is withdrawn.
+                Withdrawal::Done | Withdrawal::Failed(_) => left.push(registration.clone()),
             }
         }
         if left != intent {
@@ -143,7 +154,7 @@ impl<C: Clock, E: Entropy + ?Sized> Network<'_, C, E> {
         setup: &Setup,
         registration: &Registration,
         ours: &[Registration],
-    ) -> StatusCode {
+    ) -> Withdrawal {
         let zone = registration.zone();
         match finder(setup, self.port).find(zone, zone).await {
             Ok(place) if place.zone == *zone => {
@@ -161,15 +172,18 @@ impl<C: Clock, E: Entropy + ?Sized> Network<'_, C, E> {
                 } else {
                     UpdatePlan::withdraw(registration)
                 };
-                self.send(setup, &place, &update).await.code()
+                match self.send(setup, &place, &update).await.code() {
+                    StatusCode::OK => Withdrawal::Done,
+                    code => Withdrawal::Failed(code),
+                }
             }
             // Others have it, and the record may be there still.
-            Ok(place) if place.delegated => StatusCode::DNS_NOTAUTH,
+            Ok(place) if place.delegated => Withdrawal::Failed(StatusCode::DNS_NOTAUTH),
             Ok(place) => {
                 tracing::info!(%zone, now = %place.zone, "the zone is gone, and the record with it");
-                StatusCode::OK
+                Withdrawal::ZoneGone
             }
-            Err(error) => error.status(),
+            Err(error) => Withdrawal::Failed(error.status()),
         }
     }
 
@@ -209,8 +223,7 @@ impl<C: Clock, E: Entropy + ?Sized> Network<'_, C, E> {
             {
                 continue;
             }
-            let code = self.withdraw(setup, registration, &all).await;
-            if code != StatusCode::OK {
+            if let Withdrawal::Failed(code) = self.withdraw(setup, registration, &all).await {
                 result = code;
                 if kept.contains(registration) {
                     left.push(registration.clone());

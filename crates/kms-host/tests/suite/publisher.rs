@@ -30,11 +30,15 @@ fn key_file(name: &str, secret: &str) -> String {
 }
 
 pub(crate) async fn dns_server(zones: &[&str]) -> DnsServer {
+    dns_server_of(zones.iter().map(|&zone| Zone::new(zone)).collect()).await
+}
+
+pub(crate) async fn dns_server_of(zones: Vec<Zone>) -> DnsServer {
     let secret = b"a secret of thirty-two bytes, ok".to_vec();
     let name = "kms-hosts".to_owned();
     DnsServer::start(dns::DnsConfig {
         listen: ([127, 0, 0, 1], 0).into(),
-        zones: zones.iter().map(|&zone| Zone::new(zone)).collect(),
+        zones,
         tsig: Some(TsigSecret { name, secret }),
     })
     .await

@@ -3,7 +3,9 @@
 use crate::{
     dns_front::{Asked, Front, Via},
     fixture::Fixture,
-    publisher::{LISTENING, dns_config, dns_server, published, records, srv, with_key},
+    publisher::{
+        LISTENING, dns_config, dns_server, dns_server_of, published, records, srv, with_key,
+    },
     store_fixture::Place,
 };
 use core::net::SocketAddr;
@@ -12,7 +14,7 @@ use kms_host::{Kept, MemoryRecords, PublishedRecords, Publisher, StoreError};
 use kms_service::{OsEntropy, SystemClock};
 use kms_srv::{DomainName, Registration};
 use kms_testkit::dns::{
-    DnsServer, RecordData, RecordType,
+    DnsServer, RecordData, RecordType, Zone,
     fake::{self, ForgedMessage, ForgedTsig},
 };
 use std::sync::{Arc, Mutex};
@@ -166,15 +168,28 @@ async fn when_the_zone_changed_the_older_record_is_withdrawn_by_an_update_of_its
     let before = publisher(&fixture, whole.address(), &kept, (LISTENING, more));
     assert_eq!(published(&before).await, told);
 
-    let cut = dns_server(&["contoso.test", "east.contoso.test"]).await;
+    // The addresses stay in the zone above, and the name is still the host's.
+    let above = Zone::new("contoso.test").with_address("kms1.contoso.test", [10, 1, 2, 3].into());
+    let cut = dns_server_of(vec![above, Zone::new("east.contoso.test")]).await;
+    let a = || records(&cut, "kms1.contoso.test", RecordType::A);
     let front = Front::start(cut.address(), |_: &Asked, answer| vec![answer]).await;
     let after = publisher(&fixture, front.address, &kept, (LISTENING, more));
     assert_eq!(published(&after).await, told);
     let zones: Vec<String> = front.updates().iter().map(Asked::name).collect();
     assert_eq!(zones, ["east.contoso.test.", "contoso.test."]);
+    assert_eq!(a().await.len(), 1);
     let left = kept.published().unwrap();
-    assert_eq!(left[0].1.len(), 1);
-    assert_eq!(left[0].1[0].zone().as_str(), "east.contoso.test");
+    let zones: Vec<&str> = left[0].1.iter().map(|left| left.zone().as_str()).collect();
+    assert_eq!(zones, ["east.contoso.test", "contoso.test"]);
+
+    // So that the addresses can go with the host.
+    let copy = Arc::new(MemoryRecords::default());
+    let (domain, both) = left[0].clone();
+    copy.set_published(&domain, both).await.unwrap();
+    let leaving = publisher(&fixture, cut.address(), &copy, (LISTENING, more));
+    leaving.withdraw(&SystemClock, &mut OsEntropy).await;
+    assert_eq!(a().await, []);
+    assert_eq!(copy.published().unwrap(), []);
 
     // And where the zone is gone, so is what was in it.
     let again = publisher(&fixture, whole.address(), &kept, (LISTENING, more));
