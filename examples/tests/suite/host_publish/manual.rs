@@ -239,3 +239,26 @@ async fn what_is_not_known_is_asked_for() {
             .complains(&[wanted]);
     }
 }
+
+#[tokio::test]
+async fn of_several_sockets_those_at_one_port_that_others_can_reach_are_told() {
+    let folder = Folder::with_host().await;
+    folder.write(
+        "host.toml",
+        "listen = [\"127.0.0.1:1689\", \"192.0.2.7:1688\", \"192.0.2.8:1690\"]\nidentity = \"kms1\"\n",
+    );
+    for (port, wanted, address) in [
+        ("", 1688, "192.0.2.7"),
+        ("--port 1690", 1690, "192.0.2.8"),
+        // One that a router forwards.
+        ("--port 1700", 1700, "192.0.2.7"),
+    ] {
+        let command = format!("--config host.toml publish --manual --domain contoso.test {port}");
+        let outcome = folder.run(HOST, command.trim_end()).await.exits(0);
+        let lines = format!(
+            "_vlmcs._tcp.contoso.test. 3600 IN SRV 0 0 {wanted} kms1.contoso.test.\n\
+             kms1.contoso.test. 3600 IN A {address}\n\n"
+        );
+        outcome.says(&[&lines]);
+    }
+}
