@@ -8,10 +8,7 @@ use core::{
 };
 use hickory_resolver::{
     TokioResolver,
-    config::{
-        ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
-        ServerOrderingStrategy,
-    },
+    config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts},
     lookup::Lookup,
     net::{DnsError, NetError, NoRecords, runtime::TokioRuntimeProvider},
     proto::{
@@ -25,8 +22,9 @@ use kms_srv::{DomainName, LookupError, SrvRecord};
 /// How long one query may take before it is repeated, once.
 const QUERY: Duration = Duration::from_secs(2);
 
-/// Asks servers, and remembers nothing.
-pub(super) struct Lookups(TokioResolver);
+/// Asks servers, and remembers nothing. They are asked one after the other, each by a resolver of its own:
+/// the library would be done with the first that fails or refuses.
+pub(super) struct Lookups(Vec<TokioResolver>);
 
 /// What a question for a zone found.
 pub(super) enum SoaFound {
@@ -62,7 +60,7 @@ impl Lookups {
         } else {
             (servers(&way.nameservers, true), ResolverOpts::default())
         };
-        Self::new(config, options)
+        Self::new(&config, options)
     }
 
     /// Asks the zones' own server, which need not resolve anything.
@@ -71,26 +69,29 @@ impl Lookups {
         transport: DnsTransport,
     ) -> Result<Self, LookupError> {
         let udp = transport == DnsTransport::Auto;
-        Self::new(servers(&[server], udp), not_recursive())
+        Self::new(&servers(&[server], udp), not_recursive())
     }
 
     /// Asks a zone's primary over TCP, where answers have any size and are hard to forge.
     pub(super) fn of_primary(addresses: &[SocketAddr]) -> Result<Self, LookupError> {
-        Self::new(servers(addresses, false), not_recursive())
+        Self::new(&servers(addresses, false), not_recursive())
     }
 
-    fn new(config: ResolverConfig, mut options: ResolverOpts) -> Result<Self, LookupError> {
+    fn new(config: &ResolverConfig, mut options: ResolverOpts) -> Result<Self, LookupError> {
         options.timeout = QUERY;
         options.attempts = 1;
         options.cache_size = 0;
         options.case_randomization = true;
         options.use_hosts_file = ResolveHosts::Never;
-        options.num_concurrent_reqs = 1;
-        options.server_ordering_strategy = ServerOrderingStrategy::UserProvidedOrder;
-        let mut builder =
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        *builder.options_mut() = options;
-        builder.build().map(Self).map_err(|error| {
+        let resolver = |server: &NameServerConfig| {
+            let config = ResolverConfig::from_name_servers(vec![server.clone()]);
+            let mut builder =
+                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+            *builder.options_mut() = options.clone();
+            builder.build()
+        };
+        let resolvers: Result<_, _> = config.name_servers().iter().map(resolver).collect();
+        resolvers.map(Self).map_err(|error| {
             tracing::warn!(%error, "DNS cannot be asked");
             LookupError::ServerFailure
         })
@@ -206,7 +207,19 @@ impl Lookups {
 
     async fn ask(&self, name: &DomainName, kind: RecordType) -> Result<Lookup, NetError> {
         let name = to_name(name).map_err(|_| NetError::Message("the name is none"))?;
-        self.0.lookup(name, kind).await
+        let mut trouble = None;
+        for resolver in &self.0 {
+            match resolver.lookup(name.clone(), kind).await {
+                Err(error) if no_records(&error).is_none() => {
+                    // One that failed says more than one that was silent.
+                    if matches!(trouble, None | Some(NetError::Timeout)) {
+                        trouble = Some(error);
+                    }
+                }
+                answer => return answer,
+            }
+        }
+        Err(trouble.unwrap_or(NetError::NoConnections))
     }
 }
 

@@ -126,6 +126,30 @@ async fn rfc_2136_the_zone_and_its_primary_are_found_by_the_soa_record() {
 }
 
 #[tokio::test]
+async fn a_name_server_that_fails_or_refuses_is_left_for_the_next() {
+    let server = dns_server(&["contoso.test"]).await;
+    let good = resolver(|_| Says::Soa("contoso.test.", "ns.contoso.test.")).await;
+    for code in [ResponseCode::Refused, ResponseCode::ServFail] {
+        let bad = resolver(move |_| Says::Code(code)).await;
+        let fixture = with_key();
+        let table = format!(
+            "[dns]\nnameservers = [\"{}\", \"{}\"]\nkey_file = \"kms.key\"\n",
+            bad.address, good.address
+        );
+        let config = fixture.config(&table).dns.unwrap();
+        let publisher = Publisher::new(
+            &config,
+            &[LISTENING.parse().unwrap()],
+            Some("kms1.contoso.test"),
+        );
+        let publisher = publisher
+            .unwrap()
+            .with_primary_port(server.address().port());
+        assert_eq!(published(&publisher).await, ["12294 contoso.test"]);
+    }
+}
+
+#[tokio::test]
 async fn rfc_2308_the_zone_is_taken_from_what_an_answer_without_records_says() {
     let fixture = with_key();
     let server = dns_server(&["contoso.test"]).await;
